@@ -1,0 +1,297 @@
+"""Second step of the memory: facts of the journal -> subjects -> verdicts -> tallies, one transaction per chunk.
+
+A patient is the set of facts that share an identifier (IPP, INS, venue, dossier). Its state is never stored, only its facts:
+whatever their order, the fold of the set is the same. A chunk reads each patient it touches once, folds it, and moves the
+tallies by the difference between its old verdicts and its new ones.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from engine.facts import Activity, Alias, AnyFact, Document, Identity, InsRetired, Movement, Outcome, Reattached, Sent
+from engine.ledger import tallies
+from engine.ledger.applications import Applications
+from engine.ledger.exchange import Exchange, Send
+from engine.ledger.patient import Attachment, View, fold
+from engine.metrics.rules.verdict import Verdict
+
+# One patient never holds more: a sender that puts one number on everybody must not stop the engine. The latest are kept,
+# which does not depend on the order of arrival.
+MOST_FACTS: Final = 5_000
+
+_DAY: Final = 86_400
+_facts: Final = msgspec.msgpack.Decoder(list[bytes])
+_fact: Final = msgspec.msgpack.Decoder(AnyFact)
+_exchange: Final = msgspec.msgpack.Decoder(Exchange)
+_encoder: Final = msgspec.msgpack.Encoder()
+
+Judge = Callable[[View], list[Verdict]]
+
+
+def encode(facts: Iterable[AnyFact]) -> bytes:
+    """Facts as the journal and the patients keep them: a list of facts, each encoded by itself."""
+    return _encoder.encode([_encoder.encode(fact) for fact in facts])
+
+
+def decode(blob: bytes) -> list[AnyFact]:
+    """What :func:`encode` encoded."""
+    return [_fact.decode(fact) for fact in _facts.decode(blob)]
+
+
+def handles(fact: AnyFact) -> list[bytes]:
+    """The identifiers by which a fact belongs to a patient, the surest first; at least one."""
+    kind = type(fact)
+    if kind is Identity or kind is InsRetired:
+        found = (fact.ipp, fact.ins)  # type: ignore[union-attr]
+    elif kind is Movement or kind is Document:
+        found = (fact.ipp, fact.visit, fact.dossier, fact.ins)  # type: ignore[union-attr,assignment]
+    elif kind is Alias:
+        found = (fact.kept, fact.dropped)  # type: ignore[union-attr]
+    elif kind is Reattached:
+        found = (fact.ipp, fact.former, fact.moved)  # type: ignore[union-attr,assignment]
+    elif kind is Activity:
+        found = (fact.ipp, fact.visit, fact.dossier)  # type: ignore[union-attr,assignment]
+    else:
+        return []
+    known = [handle for handle in found if handle is not None]
+    if not known and kind is Document:
+        return [fact.exchange]  # type: ignore[union-attr]
+    return known
+
+
+class _Patient(Struct):
+    """A patient while a chunk is folded."""
+
+    facts: set[bytes]
+    verdicts: bytes
+    new: bool
+    dirty: bool = False
+
+
+class Book:
+    """The subjects of a store; one writer, one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, judge: Judge, attachment: Attachment) -> None:
+        self._connection = connection
+        self._judge = judge
+        self._attachment = attachment
+        self._merged: dict[int, int] = dict(connection.execute("SELECT id, into_id FROM merges"))
+        self._next = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM patients").fetchone()[0])
+        self.applications = Applications(connection)
+        self.dropped = 0
+        self._patients: dict[int, _Patient] = {}
+        self._handles: dict[bytes, int] = {}
+        self._exchanges: dict[bytes, Exchange] = {}
+        self._changed_exchanges: set[bytes] = set()
+        self._gone: dict[int, int] = {}
+        self._new_handles: dict[bytes, int] = {}
+
+    # -- a chunk ------------------------------------------------------------------------------------------------------
+
+    def fold(self, limit: int, today: int) -> tuple[int, Counter[Verdict]]:
+        """Fold at most ``limit`` messages of the journal; how many, and how the tallies changed."""
+        rows = self._connection.execute("SELECT seq, facts FROM journal ORDER BY seq LIMIT ?", (limit,)).fetchall()
+        if not rows:
+            return 0, Counter()
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for _, blob in rows:
+                for encoded in _facts.decode(blob):
+                    self._take(_fact.decode(encoded), encoded)
+            changes = self._close(today)
+            self._connection.execute("DELETE FROM journal WHERE seq <= ?", (rows[-1][0],))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._merged = dict(self._connection.execute("SELECT id, into_id FROM merges"))
+            self.applications = Applications(self._connection)
+            raise
+        finally:
+            self._forget()
+        return len(rows), changes
+
+    def skip(self) -> bytes:
+        """Take the oldest message of the journal out of it."""
+        seq, blob = self._connection.execute("SELECT seq, facts FROM journal ORDER BY seq LIMIT 1").fetchone()
+        self._connection.execute("DELETE FROM journal WHERE seq = ?", (seq,))
+        return bytes(blob)
+
+    def _forget(self) -> None:
+        for table in (self._patients, self._handles, self._exchanges, self._gone, self._new_handles):
+            table.clear()
+        self._changed_exchanges.clear()
+        self.applications.forget()
+
+    def _take(self, fact: AnyFact, encoded: bytes) -> None:
+        kind = type(fact)
+        if kind is Sent:
+            self.applications.sent(fact)  # type: ignore[arg-type]
+            return
+        if kind is Outcome:
+            self._answer(fact)  # type: ignore[arg-type]
+            return
+        found = handles(fact)
+        if not found:
+            return
+        patient = self._patient(self._join(found))
+        if encoded not in patient.facts:
+            patient.facts.add(encoded)
+            patient.dirty = True
+        if kind is Document:
+            self._send(fact, found[0])  # type: ignore[arg-type]
+
+    # -- exchanges ----------------------------------------------------------------------------------------------------
+
+    def _send(self, document: Document, anchor: bytes) -> None:
+        exchange = self._exchange(document.exchange)
+        changed = exchange.with_send(Send(document.at, anchor))
+        # The platform's technical acknowledgement may have come first.
+        for outcome in self.applications.outcomes(document.at // _DAY, document.exchange):
+            changed = changed.with_outcome(outcome)
+        self._exchange_changed(document.exchange, exchange, changed)
+
+    def _answer(self, outcome: Outcome) -> None:
+        exchange = self._exchange(outcome.exchange)
+        if outcome.layer == "technical":
+            self.applications.answered(outcome)
+            day = outcome.at // _DAY
+            if not any(send.at // _DAY in {day, day - 1} for send in exchange.sends):
+                return
+        self._exchange_changed(outcome.exchange, exchange, exchange.with_outcome(outcome))
+
+    def _exchange_changed(self, key: bytes, before: Exchange, after: Exchange) -> None:
+        if after is before:
+            return
+        self._exchanges[key] = after
+        self._changed_exchanges.add(key)
+
+    def _exchange(self, key: bytes) -> Exchange:
+        found = self._exchanges.get(key)
+        if found is None:
+            row = self._connection.execute("SELECT content FROM exchanges WHERE exchange = ?", (key,)).fetchone()
+            found = self._exchanges[key] = _exchange.decode(row[0]) if row else Exchange()
+        return found
+
+    # -- patients -----------------------------------------------------------------------------------------------------
+
+    def _resolve(self, number: int) -> int:
+        while (into := self._merged.get(number)) is not None:
+            number = into
+        return number
+
+    def _find(self, handle: bytes) -> int | None:
+        number = self._handles.get(handle)
+        if number is None:
+            row = self._connection.execute("SELECT patient FROM handles WHERE handle = ?", (handle,)).fetchone()
+            if row is None:
+                return None
+            number = self._handles[handle] = row[0]
+        return self._resolve(number)
+
+    def _join(self, found: list[bytes]) -> int:
+        """The patient of these identifiers: a new one, or the union of those they had."""
+        numbers = {handle: self._find(handle) for handle in found}
+        known = sorted({number for number in numbers.values() if number is not None})
+        if known:
+            kept = known[0]
+        else:
+            kept = self._next
+            self._next += 1
+            self._patients[kept] = _Patient(set(), b"\x90", new=True)
+        for handle, number in numbers.items():
+            if number is None:
+                self._handles[handle] = self._new_handles[handle] = kept
+        for number in known[1:]:
+            self._merge(kept, number)
+        return kept
+
+    def _merge(self, kept: int, gone: int) -> None:
+        target, source = self._patient(kept), self._patient(gone)
+        target.facts |= source.facts
+        target.dirty = True
+        source.facts = set()
+        source.dirty = True  # its verdicts are taken off
+        self._merged[gone] = self._gone[gone] = kept
+
+    def _patient(self, number: int) -> _Patient:
+        found = self._patients.get(number)
+        if found is None:
+            row = self._connection.execute("SELECT facts, verdicts FROM patients WHERE id = ?", (number,)).fetchone()
+            found = self._patients[number] = _Patient(set(_facts.decode(row[0])), row[1], new=False)
+        return found
+
+    # -- the end of a chunk -------------------------------------------------------------------------------------------
+
+    def _close(self, today: int) -> Counter[Verdict]:
+        for key in self._changed_exchanges:
+            for send in self._exchanges[key].sends:
+                number = self._find(send.anchor)
+                if number is not None:
+                    self._patient(number).dirty = True
+        changes: Counter[Verdict] = Counter()
+        rows: list[tuple[bytes, bytes, int]] = []
+        for number, patient in self._patients.items():
+            if not patient.dirty:
+                continue
+            verdicts = self._verdicts(patient)
+            packed = tallies.pack(verdicts)
+            if packed != patient.verdicts:
+                changes.update(verdicts)
+                changes.subtract(tallies.unpack(patient.verdicts))
+            if number not in self._gone:
+                rows.append((_encoder.encode(sorted(patient.facts)), packed, number))
+        execute = self._connection.executemany
+        execute("INSERT OR REPLACE INTO patients(facts, verdicts, id) VALUES(?, ?, ?)", rows)
+        execute("INSERT INTO handles VALUES(?, ?)", sorted(self._new_handles.items()))
+        execute("INSERT INTO merges VALUES(?, ?)", self._gone.items())
+        execute("DELETE FROM patients WHERE id = ?", [(number,) for number in self._gone])
+        execute(
+            "INSERT OR REPLACE INTO exchanges VALUES(?, ?)",
+            [(key, _encoder.encode(self._exchanges[key])) for key in sorted(self._changed_exchanges)],
+        )
+        self.applications.flush(today)
+        changes = Counter({verdict: n for verdict, n in changes.items() if n})
+        tallies.write(self._connection, changes)
+        return changes
+
+    def _verdicts(self, patient: _Patient) -> list[Verdict]:
+        if len(patient.facts) > MOST_FACTS:
+            self.dropped += len(patient.facts) - MOST_FACTS
+            patient.facts = set(sorted(patient.facts, key=_latest)[-MOST_FACTS:])
+        return self._judge(self.view(sorted(patient.facts)))
+
+    def view(self, encoded: Iterable[bytes]) -> View:
+        """The fold of a patient's encoded facts, given in canonical order."""
+        return fold([_fact.decode(fact) for fact in encoded], self._exchange, self._attachment)
+
+    # -- reading back -------------------------------------------------------------------------------------------------
+
+    def find(self, handle: bytes) -> View | None:
+        """What is known of the patient of an identifier."""
+        number = self._find(handle)
+        if number is None:
+            return None
+        row = self._connection.execute("SELECT facts FROM patients WHERE id = ?", (number,)).fetchone()
+        try:
+            return self.view(sorted(_facts.decode(row[0])))
+        finally:
+            self._forget()
+
+    def everyone(self) -> Iterator[tuple[int, list[Verdict]]]:
+        """Every patient judged again from its facts."""
+        for number, blob in self._connection.execute("SELECT id, facts FROM patients ORDER BY id"):
+            verdicts = self._judge(self.view(sorted(_facts.decode(blob))))
+            self._exchanges.clear()
+            yield number, verdicts
+
+
+def _latest(encoded: bytes) -> tuple[int, bytes]:
+    return (_fact.decode(encoded).at, encoded)

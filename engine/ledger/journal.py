@@ -1,0 +1,127 @@
+"""First step of the memory: what must be on disk before a message is acknowledged.
+
+A batch of messages is one transaction: their digests (so that the same message counts once), their facts (to be folded
+into the subjects later, in any order), their counters, and what could not be read, sealed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+RECEIVED: Final = "received"
+DUPLICATE: Final = "duplicate"
+REUSED: Final = "reused"
+REJECTED: Final = "rejected"
+FLAG: Final = "flag"
+NOT_PRODUCTION: Final = "not-production"
+
+
+class Entry(Struct):
+    """One message as the journal keeps it."""
+
+    feed: str
+    day: int  # day of MSH-7 (epoch days); 0 when unreadable
+    control: bytes  # digest of (feed, sender, control id); empty when unreadable
+    content: bytes  # digest of the bytes
+    facts: bytes | None  # encoded; None when there is nothing to fold
+    received: int  # epoch seconds
+    flags: tuple[str, ...] = ()
+    production: bool = True
+    code: str = ""  # why it could not be read
+    place: str = ""
+    sealed: bytes | None = None
+    kept: bool = True  # False: refused, only counted
+    counted: bool = True  # False: not a message that came, but what became of one
+    duplicate: bool = False  # set by record()
+
+
+class Journal:
+    """Writes batches; one writer, one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, aside_bytes: int) -> None:
+        self._connection = connection
+        self._aside_limit = aside_bytes
+        self.pending = int(connection.execute("SELECT count(*) FROM journal").fetchone()[0])
+        self.counters: Counter[tuple[str, str, str]] = Counter(
+            {(feed, name, code): n for feed, name, code, n in connection.execute("SELECT feed, name, code, n FROM counters")}
+        )
+        self.aside, self.aside_bytes = connection.execute(
+            "SELECT count(*), coalesce(sum(length(sealed)), 0) FROM aside"
+        ).fetchone()
+        self.last: dict[str, int] = dict(connection.execute("SELECT name, at FROM registers WHERE kind = 'feed'"))
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Make the entries durable, or raise ``sqlite3.Error`` and leave everything as it was."""
+        execute = self._connection.execute
+        added: Counter[tuple[str, str, str]] = Counter()
+        last: dict[str, int] = {}
+        facts: list[tuple[bytes]] = []
+        aside, aside_bytes = self.aside, self.aside_bytes
+        execute("BEGIN IMMEDIATE")
+        try:
+            for entry in entries:
+                feed = entry.feed
+                if entry.counted:
+                    added[feed, RECEIVED, ""] += 1
+                    last[feed] = entry.received
+                if entry.kept and not self._first(entry, added):
+                    entry.duplicate = True
+                    added[feed, DUPLICATE, ""] += 1
+                    continue
+                for flag in entry.flags:
+                    added[feed, FLAG, flag] += 1
+                if not entry.production:
+                    added[feed, NOT_PRODUCTION, ""] += 1
+                if entry.facts is not None:
+                    facts.append((entry.facts,))
+                if entry.code:
+                    added[feed, REJECTED, entry.code] += 1
+                    if entry.sealed is not None:
+                        aside += 1
+                        aside_bytes += len(entry.sealed)
+                        execute(
+                            "INSERT INTO aside(feed, received, code, place, sealed) VALUES(?, ?, ?, ?, ?)",
+                            (feed, entry.received, entry.code, entry.place, entry.sealed),
+                        )
+            self._connection.executemany("INSERT INTO journal(facts) VALUES(?)", facts)
+            self._connection.executemany(
+                "INSERT INTO counters VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                [(*key, n) for key, n in added.items()],
+            )
+            self._connection.executemany(
+                "INSERT INTO registers VALUES('feed', ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+                last.items(),
+            )
+            while aside_bytes > self._aside_limit:  # the oldest leave; they stay counted
+                oldest = execute("SELECT id, length(sealed) FROM aside ORDER BY id LIMIT 1").fetchone()
+                execute("DELETE FROM aside WHERE id = ?", (oldest[0],))
+                aside, aside_bytes = aside - 1, aside_bytes - oldest[1]
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            for entry in entries:
+                entry.duplicate = False
+            raise
+        self.counters.update(added)
+        self.last.update(last)
+        self.pending += len(facts)
+        self.aside, self.aside_bytes = aside, aside_bytes
+
+    def _first(self, entry: Entry, added: Counter[tuple[str, str, str]]) -> bool:
+        """Whether this content was never seen under this control id; counts a control id used again."""
+        key = (entry.day, entry.control, entry.content)
+        if not self._connection.execute("INSERT OR IGNORE INTO seen VALUES(?, ?, ?)", key).rowcount:
+            return False
+        if entry.control:
+            same = self._connection.execute(
+                "SELECT 1 FROM seen WHERE day = ? AND control = ? AND content <> ? LIMIT 1", key
+            ).fetchone()
+            if same is not None:
+                added[entry.feed, REUSED, ""] += 1
+        return True

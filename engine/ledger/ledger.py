@@ -1,0 +1,170 @@
+"""The ledger: the one door to the store. Everything goes through one thread at a time.
+
+``record`` makes messages durable, ``fold`` turns them into tallies, ``audit`` recounts everything from the facts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from engine.ledger import schema, tallies
+from engine.ledger.book import Book
+from engine.ledger.journal import Entry, Journal
+from engine.ledger.patient import Attachment, View
+from engine.metrics.rules.judge import judge
+from engine.metrics.rules.verdict import Verdict
+from engine.metrics.settings import RuleSettings
+
+_DAY: Final = 86_400
+
+
+class Difference(Struct, frozen=True):
+    """A tally that a recount from scratch finds different."""
+
+    verdict: Verdict
+    tallied: int
+    recounted: int
+
+
+def known_keys(path: Path) -> dict[str, bytes]:
+    """The ids of the keys a store was written with (purpose -> id); empty when there is no store yet."""
+    if not path.exists():
+        return {}
+    connection = schema.connect(path, read_only=True)
+    try:
+        if not connection.execute("PRAGMA user_version").fetchone()[0]:
+            return {}
+        row = connection.execute("SELECT value FROM meta WHERE name = 'keys'").fetchone()
+        return msgspec.msgpack.decode(row[0], type=dict[str, bytes]) if row else {}
+    finally:
+        connection.close()
+
+
+class Ledger:
+    """A store, opened for writing (by the engine) or for reading (by the commands)."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: RuleSettings,
+        key_ids: Mapping[str, bytes],
+        *,
+        first_day: int = 0,
+        aside_bytes: int = 268_435_456,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Open. ``first_day``: the earliest day any window may show (epoch ordinal). Raises :class:`schema.StoreError`."""
+        self._connection = schema.connect(path, read_only=read_only)
+        self._clock = clock
+        self._settings = settings
+        self._fingerprint = settings.fingerprint()
+        if not read_only:
+            self._set_meta("keys", msgspec.msgpack.encode(dict(key_ids)))
+        attachment = Attachment(settings.attach_days, settings.classes)
+        self.journal = Journal(self._connection, aside_bytes)
+        self.book = Book(self._connection, lambda view: judge(view, settings), attachment)
+        self._first_day = first_day
+        if not read_only:
+            before = self._meta("settings")
+            if before is not None and before != self._fingerprint:
+                self.recount()
+            self._set_meta("settings", self._fingerprint)
+        self.sums = tallies.Sums(self._connection, first_day)
+
+    # -- the two steps ------------------------------------------------------------------------------------------------
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Make a batch durable; raises ``sqlite3.Error`` and changes nothing when that cannot be."""
+        self.journal.record(entries)
+
+    def fold(self, limit: int) -> int:
+        """Fold at most ``limit`` recorded messages; how many."""
+        done, changes = self.book.fold(limit, int(self._clock()) // _DAY)
+        self.journal.pending -= done
+        self.sums.apply(changes)
+        return done
+
+    def skip(self) -> bytes:
+        """Take the oldest pending message out of the journal, when it cannot be folded; its encoded facts."""
+        blob = self.book.skip()
+        self.journal.pending -= 1
+        return blob
+
+    def sweep(self) -> None:
+        """Daily housekeeping."""
+        self.book.applications.sweep(int(self._clock()) // _DAY)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def find(self, handle: bytes) -> View | None:
+        """All that is known of the patient of an identifier (pseudonym)."""
+        return self.book.find(handle)
+
+    def subjects(self) -> dict[str, int]:
+        """How many patients and exchanges are kept."""
+        row = self._connection.execute("SELECT coalesce(max(id), 0) FROM patients").fetchone()
+        return {"patient": int(row[0])}
+
+    # -- recounting ---------------------------------------------------------------------------------------------------
+
+    def audit(self, progress: Callable[[int], None] | None = None) -> list[Difference]:
+        """Judge every subject again from its facts, and compare with the tallies; empty when all is right.
+
+        The journal must be empty of what the tallies do not hold yet: pending messages are in neither.
+        """
+        self._connection.execute("BEGIN")
+        try:
+            recounted: Counter[Verdict] = Counter()
+            for number, verdicts in self.book.everyone():
+                recounted.update(verdicts)
+                if progress is not None:
+                    progress(number)
+            tallied = tallies.stored(self._connection)
+        finally:
+            self._connection.execute("ROLLBACK")
+        return [
+            Difference(verdict, tallied[verdict], recounted[verdict])
+            for verdict in sorted(tallied.keys() | recounted.keys())
+            if tallied[verdict] != recounted[verdict]
+        ]
+
+    def recount(self) -> None:
+        """Replace every verdict and tally by what the facts say today (after a change of the counting's settings)."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            recounted: Counter[Verdict] = Counter()
+            changed: list[tuple[bytes, int]] = []
+            for number, verdicts in self.book.everyone():
+                recounted.update(verdicts)
+                changed.append((tallies.pack(verdicts), number))
+            self._connection.executemany("UPDATE patients SET verdicts = ? WHERE id = ?", changed)
+            execute("DELETE FROM tallies")
+            tallies.write(self._connection, recounted)
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+        self.sums = tallies.Sums(self._connection, self._first_day)
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the store; everything that was recorded is on disk."""
+        self._connection.close()
+
+    def _meta(self, name: str) -> bytes | None:
+        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def _set_meta(self, name: str, value: bytes) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, value))

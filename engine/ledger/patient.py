@@ -1,0 +1,313 @@
+"""All that is known of a patient, folded: identities, stays, reports, and which report belongs to which stay.
+
+A pure function of a set of facts and of the exchanges they name (docs/rules.md sections 1 to 4): whatever the order in
+which the facts came, and however often, the view is the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from engine.facts import (
+    INS_NONE,
+    Activity,
+    Alias,
+    AnyFact,
+    Document,
+    Identity,
+    InsRetired,
+    Movement,
+    Reattached,
+)
+from engine.ledger.links import Links
+from engine.ledger.reports import ExchangeOf, Report, reports
+from engine.ledger.stays import Stay, stays
+
+_DAY: Final = 86_400
+
+
+class Person(Struct, eq=False):
+    """One person: the identities that messages gave, by time, and the last known DMP status and opposition."""
+
+    identities: list[Identity]
+    dmp: str = ""
+    feeding: str = ""
+
+    def current(self) -> Identity | None:
+        """The identity given last."""
+        return self.identities[-1] if self.identities else None
+
+    def status_at(self, at: int) -> Identity | None:
+        """The last identity with a PID-32 recorded not later than ``at``, else the first one later."""
+        found: Identity | None = None
+        for identity in self.identities:
+            if not identity.status:
+                continue
+            if identity.at > at and found is not None:
+                break
+            found = identity
+            if identity.at > at:
+                break
+        return found
+
+
+class View(Struct, eq=False):
+    """A patient as the facts tell."""
+
+    stays: list[Stay]
+    persons: list[Person]
+    person_of_stay: list[int]  # index in persons, by stay
+    reports: list[Report]
+    person_of_report: list[int]
+    activities: list[list[Activity]]  # by stay
+
+    def reports_of(self, stay: int) -> list[Report]:
+        """The reports attached to a stay."""
+        return [report for report in self.reports if report.stay == stay]
+
+
+class Attachment(Struct, frozen=True):
+    """How far the dates alone may attach a report to a stay."""
+
+    days: int = 30  # after the exit
+    classes: frozenset[str] = frozenset("I")  # PV1-2 of the stays that a later report may belong to
+
+
+class _Names:
+    """Which identifiers name the same thing, and who a name belongs to."""
+
+    def __init__(self, facts: list[AnyFact]) -> None:
+        self.ipp, self.dossier, self.venue = Links(), Links(), Links()
+        by_kind = {"ipp": self.ipp, "dossier": self.dossier, "visit": self.venue}
+        self.moves: list[Reattached] = []
+        for fact in facts:
+            if type(fact) is Alias and fact.kind in by_kind:
+                by_kind[fact.kind].join(fact.kept, fact.dropped)
+            elif type(fact) is Reattached:
+                if fact.kind == "ipp" and fact.ipp is not None and fact.former is not None:
+                    self.ipp.join(fact.ipp, fact.former)
+                elif fact.moved is not None and fact.ipp is not None:
+                    self.moves.append(fact)
+        self.moves.sort(key=lambda fact: (fact.at, fact.ipp or b"", fact.moved or b""))
+
+    def moved(self, venue: bytes, dossiers: frozenset[bytes], recorded: int) -> bytes | None:
+        """The IPP that a re-attachment recorded after the venue's last movement gave it, if any."""
+        for fact in reversed(self.moves):
+            if fact.at < recorded:
+                return None
+            if fact.moved is None:
+                continue
+            if fact.kind == "visit" and self.venue.root(fact.moved) == venue:
+                return fact.ipp
+            if fact.kind == "dossier" and self.dossier.root(fact.moved) in dossiers:
+                return fact.ipp
+        return None
+
+
+def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment = Attachment()) -> View:
+    """The view of a patient. ``facts`` is a set: the caller gives them without repetition, in a canonical order."""
+    known = list(facts)
+    names = _Names(known)
+    persons, person_of = _persons(known, names)
+    found = _stays(known, names)
+    owners = [_owner(stay, names, person_of) for stay in found]
+    documents = [fact for fact in known if type(fact) is Document]
+    chains = reports(documents, exchange_of) if documents else []
+    attached = [_person_of_report(report, names, person_of, found, owners) for report in chains]
+    for report, person in zip(chains, attached, strict=True):
+        _attach(report, person, names, found, owners, attach)
+    activities: list[list[Activity]] = [[] for _ in found]
+    for fact in known:
+        if type(fact) is Activity:
+            place = _place_activity(fact, names, found, owners, person_of)
+            if place is not None:
+                activities[place].append(fact)
+    return View(found, persons, owners, chains, attached, activities)
+
+
+# -- persons ----------------------------------------------------------------------------------------------------------
+
+
+class _PersonOf:
+    """Finds, or makes, the person of an IPP or, without one, of an INS."""
+
+    def __init__(self, persons: list[Person], names: _Names) -> None:
+        self._persons = persons
+        self._names = names
+        self._by_ipp: dict[bytes, int] = {}
+        self._by_ins: dict[bytes, int] = {}
+
+    def __call__(self, ipp: bytes | None, ins: bytes | None) -> int:
+        if ipp is not None:
+            return self._find(self._by_ipp, self._names.ipp.root(ipp))
+        if ins is not None:
+            return self._find(self._by_ins, ins)
+        return self._find(self._by_ins, b"")
+
+    def know(self, ins: bytes, person: int) -> None:
+        """Say whose INS it is, for messages that name nobody else."""
+        self._by_ins.setdefault(ins, person)
+
+    def _find(self, table: dict[bytes, int], key: bytes) -> int:
+        number = table.get(key)
+        if number is None:
+            number = table[key] = len(self._persons)
+            self._persons.append(Person([]))
+        return number
+
+
+def _persons(known: list[AnyFact], names: _Names) -> tuple[list[Person], _PersonOf]:
+    persons: list[Person] = []
+    person_of = _PersonOf(persons, names)
+    identities = sorted((fact for fact in known if type(fact) is Identity), key=_identity_order)
+    retired = {(fact.ins, fact.at) for fact in known if type(fact) is InsRetired}
+    for identity in reversed(identities):  # the last holder of an INS is the one who has it
+        if identity.ins is not None and identity.ipp is not None:
+            person_of.know(identity.ins, person_of(identity.ipp, None))
+    for identity in identities:
+        person = persons[person_of(identity.ipp, identity.ins)]
+        if identity.ins is not None and any(ins == identity.ins and at >= identity.at for ins, at in retired):
+            identity = Identity(  # noqa: PLW2901  # the INS was taken back later
+                identity.at, identity.ipp, None, INS_NONE, False, identity.status, identity.birth_corrected, identity.dmp, identity.feeding
+            )
+        if identity.status or identity.ins is not None:
+            person.identities.append(identity)
+        person.dmp = identity.dmp or person.dmp
+        person.feeding = identity.feeding or person.feeding
+    return persons, person_of
+
+
+def _identity_order(identity: Identity) -> tuple[int, str, bytes, int, str, str, bytes]:
+    return (
+        identity.at,
+        identity.status,
+        identity.ins or b"",
+        identity.ins_root,
+        identity.dmp,
+        identity.feeding,
+        identity.ipp or b"",
+    )
+
+
+# -- stays ------------------------------------------------------------------------------------------------------------
+
+
+def _stays(known: list[AnyFact], names: _Names) -> list[Stay]:
+    movements = [fact for fact in known if type(fact) is Movement]
+    venues_of: dict[bytes, set[bytes]] = defaultdict(set)
+    for movement in movements:
+        if movement.visit is not None and movement.dossier is not None:
+            venues_of[names.dossier.root(movement.dossier)].add(names.venue.root(movement.visit))
+    by_venue: dict[bytes, list[Movement]] = defaultdict(list)
+    for movement in movements:
+        if movement.visit is not None:
+            by_venue[names.venue.root(movement.visit)].append(movement)
+        elif movement.dossier is not None:
+            dossier = names.dossier.root(movement.dossier)
+            venues = venues_of.get(dossier, ())
+            by_venue[min(venues) if len(venues) == 1 else dossier].append(movement)
+    found = [stay for venue, group in by_venue.items() for stay in stays(venue, group)]
+    for stay in found:
+        stay.dossiers = frozenset(names.dossier.root(dossier) for dossier in stay.dossiers)
+    found.sort(key=lambda stay: (stay.exit or 1 << 62, stay.entry, stay.venue, stay.number))
+    return found
+
+
+def _owner(stay: Stay, names: _Names, person_of: _PersonOf) -> int:
+    moved = names.moved(stay.venue, stay.dossiers, stay.recorded) if names.moves else None
+    return person_of(moved, None) if moved is not None else person_of(stay.ipp, stay.ins)
+
+
+# -- reports ----------------------------------------------------------------------------------------------------------
+
+
+def _person_of_report(report: Report, names: _Names, person_of: _PersonOf, found: list[Stay], owners: list[int]) -> int:
+    for version in reversed(report.versions):
+        document = version.document
+        if document.ipp is not None or document.ins is not None:
+            return person_of(document.ipp, document.ins)
+    for version in report.versions:
+        for index in _named(version.document.visit, version.document.dossier, names, found):
+            return owners[index]
+    return person_of(None, None)
+
+
+def _named(visit: bytes | None, dossier: bytes | None, names: _Names, found: list[Stay]) -> list[int]:
+    """The stays that a message names, by its venue, else by its dossier."""
+    if visit is not None:
+        venue = names.venue.root(visit)
+        named = [index for index, stay in enumerate(found) if stay.venue == venue]
+        if named:
+            return named
+    if dossier is not None:
+        root = names.dossier.root(dossier)
+        return [index for index, stay in enumerate(found) if root in stay.dossiers or stay.venue == root]
+    return []
+
+
+def _at(candidates: list[int], found: list[Stay], at: int) -> int:
+    """Among stays of one venue or dossier: the one in force, else the last one ended before, else the first."""
+    in_force = _in_force(candidates, found, at)
+    if in_force is not None:
+        return in_force
+    before = [index for index in candidates if 0 < found[index].exit <= at]
+    if before:
+        return max(before, key=lambda index: (found[index].exit, index))
+    return min(candidates, key=lambda index: (found[index].entry, index))
+
+
+def _in_force(candidates: Iterable[int], found: list[Stay], at: int) -> int | None:
+    inside = [i for i in candidates if found[i].entry <= at and (not found[i].exit or at < found[i].exit)]
+    return max(inside, key=lambda index: (found[index].entry, index)) if inside else None
+
+
+def _attach(
+    report: Report, person: int, names: _Names, found: list[Stay], owners: list[int], attach: Attachment
+) -> None:
+    documents = [version.document for version in report.versions]
+    for document in documents:
+        if document.visit is not None:
+            named = _named(document.visit, None, names, found)
+            if named:
+                report.stay, report.way = _at(named, found, report.created), "visit"
+                return
+    for document in documents:
+        if document.dossier is not None:
+            named = _named(None, document.dossier, names, found)
+            if named:
+                report.stay, report.way = _at(named, found, report.created), "dossier"
+                return
+    for document in documents:
+        if document.encounter is not None:
+            named = _named(document.encounter, None, names, found)
+            if named:
+                report.stay, report.way = _at(named, found, report.created), "encounter"
+                return
+    if any(document.visit is not None or document.dossier is not None for document in documents):
+        return  # it names a venue that is not known: times must not contradict it
+    own = [index for index in range(len(found)) if owners[index] == person]
+    inside = _in_force(own, found, report.created)
+    if inside is not None:
+        report.stay, report.way = inside, "dates"
+        return
+    counted = (index for index in own if found[index].patient_class in attach.classes)
+    ended = [i for i in counted if 0 < found[i].exit <= report.created <= found[i].exit + attach.days * _DAY]
+    if ended:
+        report.stay, report.way = max(ended, key=lambda index: (found[index].exit, index)), "after-exit"
+
+
+def _place_activity(
+    fact: Activity, names: _Names, found: list[Stay], owners: list[int], person_of: _PersonOf
+) -> int | None:
+    at = fact.when or fact.at
+    named = _named(fact.visit, fact.dossier, names, found)
+    if named:
+        return _at(named, found, at)
+    if fact.visit is not None or fact.dossier is not None or fact.ipp is None:
+        return None
+    person = person_of(fact.ipp, None)
+    return _in_force([index for index in range(len(found)) if owners[index] == person], found, at)

@@ -1,0 +1,85 @@
+"""The store's tables, and the migrations that bring an older store to today's."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+# One entry per version; an entry that was released is never edited, a change is a new entry.
+MIGRATIONS: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+    -- Every message ever acknowledged: day of MSH-7, digest of (feed, sender, control id), digest of the content.
+    -- The day comes first so that the insertions of one day touch few pages, however long the history.
+    CREATE TABLE seen(day INTEGER NOT NULL, control BLOB NOT NULL, content BLOB NOT NULL,
+                      PRIMARY KEY(day, control, content)) WITHOUT ROWID;
+    -- Facts that are on disk and not yet in the subjects.
+    CREATE TABLE journal(seq INTEGER PRIMARY KEY, facts BLOB NOT NULL);
+    CREATE TABLE counters(feed TEXT NOT NULL, name TEXT NOT NULL, code TEXT NOT NULL, n INTEGER NOT NULL,
+                          PRIMARY KEY(feed, name, code)) WITHOUT ROWID;
+    -- What could not be read, sealed.
+    CREATE TABLE aside(id INTEGER PRIMARY KEY, feed TEXT NOT NULL, received INTEGER NOT NULL, code TEXT NOT NULL,
+                       place TEXT NOT NULL, sealed BLOB NOT NULL);
+
+    -- A patient: the facts of everything that shares an identifier, and the verdicts they gave.
+    CREATE TABLE patients(id INTEGER PRIMARY KEY, facts BLOB NOT NULL, verdicts BLOB NOT NULL);
+    CREATE TABLE handles(handle BLOB PRIMARY KEY, patient INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE merges(id INTEGER PRIMARY KEY, into_id INTEGER NOT NULL);
+    -- Sendings of documents and their answers, by (sender, control id).
+    CREATE TABLE exchanges(exchange BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+    -- Messages and technical acknowledgements that wait for each other, by day; swept after some days.
+    CREATE TABLE awaiting(day INTEGER NOT NULL, exchange BLOB NOT NULL, content BLOB NOT NULL, stored INTEGER NOT NULL,
+                          PRIMARY KEY(day, exchange)) WITHOUT ROWID;
+    -- The latest time something was seen: (kind, name) -> epoch seconds.
+    CREATE TABLE registers(kind TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
+                           PRIMARY KEY(kind, name)) WITHOUT ROWID;
+
+    CREATE TABLE tallies(day INTEGER NOT NULL, indicator TEXT NOT NULL, establishment TEXT NOT NULL, unit TEXT NOT NULL,
+                         outcome TEXT NOT NULL, settled INTEGER NOT NULL, n INTEGER NOT NULL,
+                         PRIMARY KEY(day, indicator, establishment, unit, outcome, settled)) WITHOUT ROWID;
+    """,
+)
+
+
+class StoreError(Exception):
+    """The store cannot be used: says why and what to do; never a value from a message."""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the store. Durable as SQLite can be: WAL with ``synchronous=FULL``, so a commit is on disk when it returns."""
+    if read_only:
+        if not path.exists():
+            raise StoreError(f"{path}: there is no store here; start the engine once, or name another configuration")
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA query_only=ON")
+        _check_version(connection, path)
+        return connection
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The engine hands the connection from the thread that opens it to the one writer thread; it is never shared.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    migrate(connection, path)
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path}: not a store of jauge ({error.sqlite_errorname})") from None
+    if version > len(MIGRATIONS):
+        raise StoreError(f"{path}: made by a newer version of jauge (schema {version}, this one knows {len(MIGRATIONS)})")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the store to the last schema, one transaction per version."""
+    version = _check_version(connection, path)
+    for number in range(version, len(MIGRATIONS)):
+        connection.executescript(f"BEGIN IMMEDIATE;{MIGRATIONS[number]};PRAGMA user_version={number + 1};COMMIT;")

@@ -1,0 +1,115 @@
+"""Sums of verdicts: (indicator, establishment, unit, day, outcome, settled) -> n, changed only by difference."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from engine.metrics.periods import Window
+from engine.metrics.rules.verdict import ACCEPTED_LATE, MET, WAY, Verdict
+
+# Names as numbers in the packed verdicts of a subject. Append only: stores already hold the numbers.
+_INDICATORS: Final = (
+    "DS1.1", "DS1.1_eligible", "DS1.1_taken", "DS1.1_sent",
+    "DS1.2", "DS1.2_eligible", "DS1.2_taken", "DS1.2_sent", "DS1.2_prescribed",
+    "DS1.3", "DS1.3_eligible", "DS1.3_taken", "DS1.3_sent", "DS1.3_all_stays",
+    "DS1.4",
+    "DS2.1", "DS2.1_eligible", "DS2.1_taken", "DS2.1_sent",
+    "DS3.1", "DS3.1_eligible", "DS3.1_taken", "DS3.1_sent",
+)  # fmt: skip
+_OUTCOMES: Final = (MET, *WAY)
+_INDICATOR_NUMBER: Final = {name: number for number, name in enumerate(_INDICATORS)}
+_OUTCOME_NUMBER: Final = {name: number for number, name in enumerate(_OUTCOMES)}
+
+INDICATORS: Final = _INDICATORS
+
+_Packed = list[tuple[str, str, int, list[int]]]
+_decoder: Final = msgspec.msgpack.Decoder(_Packed)
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+def pack(verdicts: Iterable[Verdict]) -> bytes:
+    """The verdicts of a subject, small: they are kept beside its facts to be taken off when it changes."""
+    groups: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    for v in verdicts:
+        groups[v.establishment, v.unit, v.day] += (_INDICATOR_NUMBER[v.indicator], _OUTCOME_NUMBER[v.outcome], v.settled)
+    return _encoder.encode([(*key, numbers) for key, numbers in groups.items()])
+
+
+def unpack(packed: bytes) -> list[Verdict]:
+    """What :func:`pack` packed."""
+    return [
+        Verdict(_INDICATORS[numbers[i]], establishment, unit, day, _OUTCOMES[numbers[i + 1]], numbers[i + 2])
+        for establishment, unit, day, numbers in _decoder.decode(packed)
+        for i in range(0, len(numbers), 3)
+    ]
+
+
+def write(connection: sqlite3.Connection, changes: Mapping[Verdict, int]) -> None:
+    """Add differences, inside the caller's transaction."""
+    connection.executemany(
+        "INSERT INTO tallies VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        [
+            (v.day, v.indicator, v.establishment, v.unit, v.outcome, v.settled, n)
+            for v, n in changes.items()
+            if n
+        ],
+    )
+
+
+def stored(connection: sqlite3.Connection) -> Counter[Verdict]:
+    """Every tally of the store that is not zero."""
+    return Counter(
+        {
+            Verdict(indicator, establishment, unit, day, outcome, settled): n
+            for day, indicator, establishment, unit, outcome, settled, n in connection.execute(
+                "SELECT day, indicator, establishment, unit, outcome, settled, n FROM tallies WHERE n <> 0"
+            )
+        }
+    )
+
+
+class Sums:
+    """The sums of the recent days in memory: a rate is a sum over the days of its window, not a scan over stays."""
+
+    def __init__(self, connection: sqlite3.Connection, first_day: int) -> None:
+        self._first = first_day
+        self._cells: dict[tuple[str, str], dict[int, Counter[tuple[str, int]]]] = {}
+        rows = connection.execute(
+            "SELECT indicator, establishment, day, outcome, settled, sum(n) FROM tallies WHERE day >= ? "
+            "GROUP BY indicator, establishment, day, outcome, settled",
+            (first_day,),
+        )
+        for indicator, establishment, day, outcome, settled, n in rows:
+            self._add(indicator, establishment, day, outcome, settled, n)
+
+    def apply(self, changes: Mapping[Verdict, int]) -> None:
+        """Follow a change of the store, once it is committed."""
+        for v, n in changes.items():
+            if n and v.day >= self._first:
+                self._add(v.indicator, v.establishment, v.day, v.outcome, v.settled, n)
+
+    def _add(self, indicator: str, establishment: str, day: int, outcome: str, settled: int, n: int) -> None:
+        days = self._cells.setdefault((indicator, establishment), {})
+        days.setdefault(day, Counter())[outcome, settled] += n
+
+    def totals(self, indicator: str, establishment: str, window: Window) -> tuple[int, dict[str, int]]:
+        """Numerator, and the missed by reason, of one indicator over one window."""
+        met = 0
+        missed: dict[str, int] = {}
+        days = self._cells.get((indicator, establishment), {})
+        for day in range(window.first, window.last + 1):
+            cell = days.get(day)
+            if not cell:
+                continue
+            for (outcome, settled), n in cell.items():
+                if outcome == MET and window.accepts(settled):
+                    met += n
+                else:
+                    reason = ACCEPTED_LATE if outcome == MET else outcome
+                    missed[reason] = missed.get(reason, 0) + n
+        return met, {reason: n for reason, n in missed.items() if n}

@@ -1,0 +1,244 @@
+"""Every metric of `/metrics`: name, type, labels, meaning. The exposition fills them; docs/metrics.md is made of them.
+
+Names follow the conventions of Prometheus: base units, ``_total`` for counters, ratios from 0 to 1, a timestamp rather
+than an age. A name is never reused for another meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+
+class Family(Struct, frozen=True):
+    """One metric. ``labels`` are in the order of the exposition's own bookkeeping; ``help`` names the rule."""
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram"]
+    labels: tuple[str, ...]
+    help: str
+
+
+_INDICATOR: Final = ("indicator", "establishment", "window")
+_APPLICATION: Final = ("application", "reference")
+
+INDICATOR_NUMERATOR: Final = Family(
+    "jauge_indicator_numerator",
+    "gauge",
+    _INDICATOR,
+    "Subjects that meet the indicator over the window (docs/rules.md sections 5 and 6).",
+)
+INDICATOR_DENOMINATOR: Final = Family(
+    "jauge_indicator_denominator",
+    "gauge",
+    _INDICATOR,
+    "Subjects that the indicator counts over the window (docs/rules.md sections 5 and 6).",
+)
+INDICATOR_RATIO: Final = Family(
+    "jauge_indicator_ratio",
+    "gauge",
+    _INDICATOR,
+    "Numerator over denominator, 0 to 1, unrounded; no series when there is nothing to measure (denominator 0).",
+)
+INDICATOR_TARGET: Final = Family(
+    "jauge_indicator_target_ratio",
+    "gauge",
+    _INDICATOR,
+    "Target to reach or pass, 0 to 1: the site's own, else the programme's; no series when neither is known.",
+)
+INDICATOR_MISSED: Final = Family(
+    "jauge_indicator_missed",
+    "gauge",
+    (*_INDICATOR, "reason"),
+    "Subjects counted and not met, by reason: the closed, ordered list of the indicator (docs/rules.md section 3).",
+)
+INDICATOR_INFO: Final = Family(
+    "jauge_indicator_info",
+    "gauge",
+    ("indicator", "programme", "unit", "title"),
+    "Always 1: programme, unit counted and short French title of each indicator of the catalogue.",
+)
+WINDOW_START: Final = Family(
+    "jauge_window_start_timestamp_seconds",
+    "gauge",
+    ("establishment", "window"),
+    "First instant of the window, from local midnight (docs/rules.md section 6).",
+)
+WINDOW_END: Final = Family(
+    "jauge_window_end_timestamp_seconds",
+    "gauge",
+    ("establishment", "window"),
+    "First instant after the window, from local midnight (docs/rules.md section 6).",
+)
+APPLICATION_CONNECTED: Final = Family(
+    "jauge_application_connected",
+    "gauge",
+    _APPLICATION,
+    "1 when the application is connected to the reference, observed or declared (docs/rules.md section 5, P1.1 and P1.3).",
+)
+APPLICATION_OBSERVED: Final = Family(
+    "jauge_application_observed",
+    "gauge",
+    _APPLICATION,
+    "1 when a message of the reference was seen to reach the application (docs/rules.md section 5, P1.1 and P1.3).",
+)
+APPLICATION_DECLARED: Final = Family(
+    "jauge_application_declared",
+    "gauge",
+    _APPLICATION,
+    "1 when the inventory declares the connection to the reference.",
+)
+APPLICATION_IN_SCOPE: Final = Family(
+    "jauge_application_in_scope",
+    "gauge",
+    _APPLICATION,
+    "1 when the application is in the denominator of P1.1 (identity) or P1.3 (movement), by the inventory.",
+)
+APPLICATION_INS_ABLE: Final = Family(
+    "jauge_application_ins_able",
+    "gauge",
+    ("application", "proof"),
+    "1 when the application can take the INS, by what proof (docs/rules.md section 5, P1.1).",
+)
+APPLICATION_LAST: Final = Family(
+    "jauge_application_last_message_timestamp_seconds",
+    "gauge",
+    ("application",),
+    "Latest message to or from the application; 0 when none was ever seen.",
+)
+APPLICATION_UNLISTED: Final = Family(
+    "jauge_application_unlisted",
+    "gauge",
+    (),
+    "Endpoints seen in the flows that no line of the inventory names.",
+)
+APPLICATION_UNLISTED_INFO: Final = Family(
+    "jauge_application_unlisted_info",
+    "gauge",
+    ("endpoint",),
+    "1 for each endpoint (application@facility) seen in the flows and not in the inventory; `other` holds how many more.",
+)
+MESSAGES_RECEIVED: Final = Family(
+    "jauge_messages_received_total",
+    "counter",
+    ("feed",),
+    "Messages handed in by the listener, duplicates and unreadable ones included.",
+)
+MESSAGES_REJECTED: Final = Family(
+    "jauge_messages_rejected_total",
+    "counter",
+    ("feed", "code"),
+    "Messages that could not be read, put aside or refused, by code.",
+)
+MESSAGES_DUPLICATE: Final = Family(
+    "jauge_messages_duplicate_total",
+    "counter",
+    ("feed",),
+    "Messages received again with the same sender, control id and content: acknowledged, not counted twice.",
+)
+CONTROL_IDS_REUSED: Final = Family(
+    "jauge_control_ids_reused_total",
+    "counter",
+    ("feed",),
+    "Messages whose control id (MSH-10) had served for other content: counted as new messages.",
+)
+MESSAGES_NOT_PRODUCTION: Final = Family(
+    "jauge_messages_not_production_total",
+    "counter",
+    ("feed",),
+    "Messages read and left out of the indicators because of their processing id (MSH-11).",
+)
+MESSAGE_FLAGS: Final = Family(
+    "jauge_message_flags_total",
+    "counter",
+    ("feed", "code"),
+    "Remarks on messages that were read all the same, by code.",
+)
+FEED_LAST: Final = Family(
+    "jauge_feed_last_message_timestamp_seconds",
+    "gauge",
+    ("feed",),
+    "Latest message received on the feed; 0 when none since the start.",
+)
+FEED_CONNECTIONS: Final = Family(
+    "jauge_feed_connections",
+    "gauge",
+    ("feed",),
+    "Connections open now on the feed.",
+)
+PARSE_SECONDS: Final = Family(
+    "jauge_parse_seconds",
+    "histogram",
+    (),
+    "Time to read one message, from bytes to facts.",
+)
+COMMIT_SECONDS: Final = Family(
+    "jauge_commit_seconds",
+    "histogram",
+    (),
+    "Time to make one batch of messages durable, before any of them is acknowledged.",
+)
+LEDGER_PENDING: Final = Family(
+    "jauge_ledger_pending_messages",
+    "gauge",
+    (),
+    "Messages received and not durable yet: not acknowledged either.",
+)
+LEDGER_SUBJECTS: Final = Family(
+    "jauge_ledger_subjects",
+    "gauge",
+    ("kind",),
+    "What the ledger holds, by kind of subject.",
+)
+ASIDE_MESSAGES: Final = Family(
+    "jauge_aside_messages",
+    "gauge",
+    (),
+    "Messages kept sealed because they could not be read.",
+)
+ASIDE_BYTES: Final = Family(
+    "jauge_aside_bytes",
+    "gauge",
+    (),
+    "Room taken by the messages kept sealed.",
+)
+AUDIT_TIMESTAMP: Final = Family(
+    "jauge_audit_timestamp_seconds",
+    "gauge",
+    (),
+    "Latest recount of every subject from scratch; 0 when never.",
+)
+AUDIT_DIFFERENCES: Final = Family(
+    "jauge_audit_differences",
+    "gauge",
+    (),
+    "Tallies that the latest recount found different: anything but 0 is a defect.",
+)
+LABEL_VALUES_DROPPED: Final = Family(
+    "jauge_label_values_dropped_total",
+    "counter",
+    (),
+    "Distinct label values put together as `other` since the start (limits.label_values).",
+)
+SNAPSHOT_TIMESTAMP: Final = Family(
+    "jauge_snapshot_timestamp_seconds",
+    "gauge",
+    (),
+    "When the values of this page were taken: it ages when the engine is stuck.",
+)
+START_TIMESTAMP: Final = Family(
+    "jauge_start_timestamp_seconds",
+    "gauge",
+    (),
+    "When the engine started: every counter began at 0 then.",
+)
+BUILD_INFO: Final = Family(
+    "jauge_build_info",
+    "gauge",
+    ("version", "python"),
+    "Always 1: version of Jauge and of Python.",
+)
+
+FAMILIES: Final[tuple[Family, ...]] = tuple(value for value in dict(vars()).values() if isinstance(value, Family))
+"""Every metric, in the order of the page."""

@@ -1,0 +1,1 @@
+"""The rules: one pure function per indicator, one file per domain of the official guides."""

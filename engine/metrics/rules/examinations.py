@@ -1,0 +1,47 @@
+"""SUN-ES volet 1, domains 2 and 3: biology reports (DS2.1) and imaging reports (DS3.1); docs/rules.md section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.ledger.patient import Person, View
+from engine.ledger.reports import Report
+from engine.metrics.periods import closing, day_of
+from engine.metrics.rules.proof import Fate, Proof, eligible, report_fate
+from engine.metrics.rules.verdict import MET, Verdict
+from engine.metrics.settings import RuleSettings, names_application
+
+# kind of report -> indicator, and the CDA level it asks for: DS2.1 wants coded entries.
+_RULES: Final = {"cr-bio": ("DS2.1", 3), "cr-imagerie": ("DS3.1", 1)}
+_RATES: Final[tuple[tuple[str, Proof], ...]] = (("", "accepted"), ("_taken", "taken"), ("_sent", "sent"))
+
+
+def judge(view: View, settings: RuleSettings) -> Iterator[Verdict]:
+    """The verdicts of every final report of the establishment's own laboratory and imaging."""
+    for report, owner in zip(view.reports, view.person_of_report, strict=True):
+        unit = view.stays[report.stay].unit if report.stay is not None else ""
+        yield from verdicts(report, view.persons[owner], settings, unit)
+
+
+def verdicts(report: Report, person: Person, settings: RuleSettings, unit: str) -> Iterator[Verdict]:
+    """The verdicts of one report; none when it is not one that is counted. ``unit``: the UF of its stay."""
+    rule = _RULES.get(report.kind)
+    if rule is None or not report.final:
+        return
+    indicator, level = rule
+    rules = settings.establishment(report.establishment)
+    if names_application(rules.external_senders, report.sender):
+        return
+    zone = rules.time_zone
+    day = day_of(report.created, zone)
+
+    def verdict(name: str, fate: Fate) -> Verdict:
+        settled = closing(fate.at, zone, settings.grace_days) if fate.reason is None else 0
+        return Verdict(name, report.establishment, unit, day, fate.reason or MET, settled)
+
+    for suffix, proof in _RATES:
+        fate = report_fate(report, person, settings, level=level, proof=proof)
+        yield verdict(indicator + suffix, fate)
+        if not suffix and eligible(person, settings):
+            yield verdict(indicator + "_eligible", fate)

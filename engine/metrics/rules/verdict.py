@@ -1,0 +1,51 @@
+"""What a rule says of a subject: outside (None), met, or missed for one reason of a closed, ordered list."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+MET: Final = "met"
+
+NOT_PRODUCED: Final = "not_produced"
+NOT_CDA: Final = "not_cda"
+WRONG_LEVEL: Final = "wrong_level"
+INS_ABSENT: Final = "ins_absent"
+INS_TEST: Final = "ins_test"
+INS_NOT_QUALIFIED: Final = "ins_not_qualified"
+INS_MISMATCH: Final = "ins_mismatch"
+NOT_ADDRESSED: Final = "not_addressed"
+NOT_SUBMITTED: Final = "not_submitted"
+NOT_ANSWERED: Final = "not_answered"
+REJECTED: Final = "rejected"
+DELETED: Final = "deleted"
+ACCEPTED_LATE: Final = "accepted_late"
+
+WAY: Final = (
+    NOT_PRODUCED,
+    NOT_CDA,
+    WRONG_LEVEL,
+    INS_ABSENT,
+    INS_TEST,
+    INS_NOT_QUALIFIED,
+    INS_MISMATCH,
+    NOT_ADDRESSED,
+    NOT_SUBMITTED,
+    NOT_ANSWERED,
+    REJECTED,
+    DELETED,
+    ACCEPTED_LATE,
+)
+"""The document's way, in order: the reason kept is the one furthest along it."""
+
+
+class Verdict(Struct, frozen=True, array_like=True, order=True):
+    """One subject judged by one rule, as it is tallied."""
+
+    indicator: str
+    establishment: str
+    unit: str  # UF, "" when unknown
+    day: int  # local day it is counted on (proleptic ordinal)
+    outcome: str  # MET or a reason
+    settled: int  # when met: the month (year * 12 + month) whose official period first counts it; 0 else

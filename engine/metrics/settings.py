@@ -1,0 +1,55 @@
+"""What the rules need to know of the configuration, and nothing else: frozen, without clock, without file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+
+class EstablishmentRules(Struct, frozen=True):
+    """Settings of one establishment."""
+
+    time_zone: str = "Europe/Paris"
+    theatre_units: frozenset[str] = frozenset()
+    theatre_applications: frozenset[str] = frozenset()  # APP@FACILITY or APP
+    external_senders: frozenset[str] = frozenset()
+
+
+class RuleSettings(Struct, frozen=True):
+    """Settings of the counting: ``indicators`` of the configuration, and its establishments."""
+
+    classes: frozenset[str] = frozenset("I")
+    count_test_ins: bool = False
+    grace_days: int = 7
+    history_days: int = 30
+    attach_days: int = 30
+    prescription_codes: frozenset[str] = frozenset({"57833-6", "57828-6", "57832-8"})
+    establishments: Mapping[str, EstablishmentRules] = {}
+
+    def establishment(self, finess: str) -> EstablishmentRules:
+        """The settings of an establishment; defaults for one that is not declared."""
+        return self.establishments.get(finess, _DEFAULT)
+
+    def fingerprint(self) -> bytes:
+        """Changes when a change of settings may change a verdict: then every subject is judged again."""
+        return msgspec.json.encode(_plain(self), order="deterministic")
+
+
+_DEFAULT = EstablishmentRules()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def names_application(names: frozenset[str], sender: str) -> bool:
+    """Whether ``APP@FACILITY`` is in a list that may name applications with or without their facility."""
+    return bool(names) and (sender in names or sender.partition("@")[0] in names)

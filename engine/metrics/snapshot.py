@@ -1,0 +1,111 @@
+"""What the engine shows of itself at one instant: everything `/metrics` needs, and nothing that grows with the stays.
+
+The service makes a new :class:`Snapshot` (after a commit, at most once a second) and puts it where the exposition finds
+it. Nothing in it changes afterwards, so another thread may render it while the event loop works. It carries counts and
+names from the configuration; never a pseudonym, never a value from a message, except the names of applications
+(MSH-3/MSH-4), which the exposition bounds.
+
+All times are whole seconds since 1970-01-01 UTC; ``0`` means never.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+WindowName = Literal["official", "rolling"]
+"""The two windows of docs/rules.md, section 6."""
+
+Reference = Literal["identity", "movement"]
+"""The two references an application may be connected to: identities (P1.1), stays and movements (P1.3)."""
+
+
+class IndicatorValue(Struct, frozen=True):
+    """One indicator of one establishment over one window: ``denominator == numerator + sum(missed.values())``."""
+
+    indicator: str  # id of config/indicators.yaml: "DS1.1", "DS1.1_sent" ...
+    establishment: str  # FINESS
+    window: WindowName
+    numerator: int
+    denominator: int
+    missed: dict[str, int] = field(default_factory=dict)  # reason -> count; a reason that is absent counts 0
+
+    @property
+    def ratio(self) -> float | None:
+        """Numerator over denominator, from 0 to 1, unrounded; None when there is nothing to measure."""
+        return self.numerator / self.denominator if self.denominator else None
+
+
+class ApplicationValue(Struct, frozen=True):
+    """One line of the inventory seen from one reference (docs/rules.md, section 5: P1.1 and P1.3)."""
+
+    application: str  # name in config/applications.csv
+    reference: Reference
+    connected: bool  # observed or declared
+    declared: bool = False  # the inventory says so
+    observed: bool = False  # a message sent to one of its endpoints was acknowledged
+    last_seen: int = 0  # latest message to or from one of its endpoints
+    ins_able: bool = False
+    ins_proof: Literal["observed", "declared", ""] = ""
+    in_scope: bool = True  # counted in the denominator of the reference's indicator
+    establishment: str = ""  # FINESS
+
+
+class Feed(Struct, frozen=True):
+    """Counters of one feed since the process started (Prometheus counters: they start again at 0)."""
+
+    name: str  # its name in config/jauge.yaml
+    received: int = 0  # every message handed in by the listener, duplicates and unreadable ones included
+    duplicate: int = 0
+    reused_control_id: int = 0
+    not_production: int = 0  # read, but MSH-11 is not one of indicators.processing_ids
+    last_message_at: int = 0
+    connections: int = 0  # open now
+    rejected: dict[str, int] = field(default_factory=dict)  # code of a ParseError or of a refusal -> count
+    flags: dict[str, int] = field(default_factory=dict)  # code of a Flag -> count
+
+
+class WindowBounds(Struct, frozen=True):
+    """The instants a window covers for one establishment: ``start`` included, ``stop`` not."""
+
+    establishment: str
+    window: WindowName
+    start: int
+    stop: int
+
+
+class HistogramState(Struct, frozen=True):
+    """Copy of a histogram: ``counts[i]`` observations at most ``bounds[i]``, the last one above every bound."""
+
+    bounds: tuple[float, ...] = ()
+    counts: tuple[int, ...] = (0,)  # not cumulative; one more than bounds
+    total: float = 0.0  # sum of what was observed, same unit as the bounds
+
+    @property
+    def count(self) -> int:
+        """How many values were observed."""
+        return sum(self.counts)
+
+
+class Snapshot(Struct, frozen=True):
+    """Everything the engine shows, at one instant."""
+
+    taken_at: float = 0.0  # seconds since 1970-01-01 UTC
+    day: int = 0  # local day the windows were computed for (proleptic ordinal of datetime.date)
+    indicators: tuple[IndicatorValue, ...] = ()
+    applications: tuple[ApplicationValue, ...] = ()
+    unlisted: tuple[str, ...] = ()  # "APP@FACILITY" seen in the flows, absent from the inventory
+    feeds: tuple[Feed, ...] = ()
+    targets: dict[tuple[str, str], float] = field(default_factory=dict)  # set by the site: (indicator, establishment)
+    pending: int = 0  # messages received and not committed yet
+    aside: int = 0  # messages kept sealed because they could not be read
+    aside_bytes: int = 0
+    commit: HistogramState = HistogramState()  # seconds of one commit (a whole batch)
+    parse: HistogramState = HistogramState()  # seconds of one message, bytes to facts
+    label_values_dropped: int = 0  # label values put together as "other" before the snapshot, since the start
+    subjects: dict[str, int] = field(default_factory=dict)  # what the ledger holds: "stay", "document" ... -> count
+    started_at: float = 0.0
+    windows: tuple[WindowBounds, ...] = ()
+    audit_at: int = 0  # last recount of every subject from scratch; 0: never
+    audit_differences: int = 0  # tallies that recount found different

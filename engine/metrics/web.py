@@ -1,0 +1,230 @@
+"""The small web server of the engine: `/metrics`, `/healthz`, `/readyz`, nothing else.
+
+It lives in threads of its own, so that rendering never holds the event loop for longer than the interpreter's switch
+interval. A request may be late, long, hostile: it is bounded in bytes and in time, there are at most ``MAX_REQUESTS`` at
+once, and nothing of it is ever logged or sent back.
+"""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import time
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from socketserver import ThreadingMixIn
+from threading import BoundedSemaphore, Thread
+from typing import TYPE_CHECKING, Any, Final
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
+
+from engine.metrics.exposition import Exposition
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+MAX_HEAD: Final = 16_384
+"""Bytes of a request line and its headers: Prometheus sends some 500; nginx and Apache stop at 8 to 32 kB."""
+
+MAX_SECONDS: Final = 5.0
+"""For the whole head to arrive, then for the whole answer to leave: half the usual scrape timeout."""
+
+MAX_REQUESTS: Final = 16
+"""Served at once; one more is told 503 and closed."""
+
+_PLAIN: Final = "text/plain; charset=utf-8"
+_BUSY: Final = b"HTTP/1.0 503 Service Unavailable\r\nServer: jauge\r\nContent-Length: 0\r\n\r\n"
+
+
+class Application:
+    """The WSGI application: a path to an answer.
+
+    ``ready`` tells whether the engine keeps its promises now; ``failed`` is told the name of the class of an error that
+    a page raised (never its text).
+    """
+
+    def __init__(
+        self, exposition: Exposition, ready: Callable[[], bool], failed: Callable[[str], None] | None = None
+    ) -> None:
+        self._exposition: Final = exposition
+        self._ready: Final = ready
+        self._failed: Final = failed or (lambda _name: None)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request: PEP 3333."""
+        method = environ.get("REQUEST_METHOD", "")
+        headers = [("Server", "jauge"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+        if method not in {"GET", "HEAD"}:
+            status, body = "405 Method Not Allowed", b"only GET and HEAD\n"
+            headers += [("Allow", "GET, HEAD"), ("Content-Type", _PLAIN)]
+        else:
+            try:
+                status, body, more = self._answer(environ)
+            except Exception as error:  # noqa: BLE001 - whatever a page does, the caller gets an answer
+                self._failed(type(error).__name__)
+                status, body, more = "500 Internal Server Error", b"error\n", [("Content-Type", _PLAIN)]
+            headers += more
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [b"" if method == "HEAD" else body]
+
+    def _answer(self, environ: WSGIEnvironment) -> tuple[str, bytes, list[tuple[str, str]]]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+            page = self._exposition.render(environ.get("HTTP_ACCEPT", ""), gzip=gzip)
+            headers = [("Content-Type", page.content_type), ("Vary", "Accept, Accept-Encoding")]
+            if page.encoding:
+                headers.append(("Content-Encoding", page.encoding))
+            return "200 OK", page.body, headers
+        if path == "/healthz":
+            return "200 OK", b"ok\n", [("Content-Type", _PLAIN)]
+        if path == "/readyz":
+            if self._ready():
+                return "200 OK", b"ready\n", [("Content-Type", _PLAIN)]
+            return "503 Service Unavailable", b"not ready\n", [("Content-Type", _PLAIN)]
+        return "404 Not Found", b"/metrics /healthz /readyz\n", [("Content-Type", _PLAIN)]
+
+
+def _accepts_gzip(header: str) -> bool:
+    """Whether an ``Accept-Encoding`` header lists gzip without refusing it."""
+    for offer in header[:500].split(","):
+        coding, *parameters = (part.strip().lower() for part in offer.split(";"))
+        if coding == "gzip":
+            return not any(part in {"q=0", "q=0.0", "q=0.00", "q=0.000"} for part in parameters)
+    return False
+
+
+class _Silent:
+    """Takes what the standard library would print about a request, and forgets it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held."""
+
+
+class _Handler(WSGIRequestHandler):
+    """Reads the head of a request whole, within its bounds, before anything looks at it; says nothing of it."""
+
+    server: _Server
+
+    def handle(self) -> None:
+        """One request, one answer, and the connection is closed."""
+        head = _read_head(self.connection)
+        if head is None:
+            return
+        self.connection.settimeout(MAX_SECONDS)  # for the whole of the answer: sendall counts from its start
+        self.rfile = BytesIO(head)
+        self.raw_requestline = self.rfile.readline()
+        if not self.parse_request():  # an error answer has been sent
+            return
+        silent: Any = _Silent()
+        out: Any = self.wfile
+        handler = ServerHandler(BytesIO(), out, silent, self.get_environ(), multithread=True)
+        handler.request_handler = self  # type: ignore[attr-defined]  # wsgiref's own way to reach close_connection
+        handler.run(self.server.page)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """A request that is no HTTP: its own words are never sent back."""
+        self.wfile.write(b"HTTP/1.0 400 Bad Request\r\nServer: jauge\r\nContent-Length: 0\r\n\r\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """No line for a request: its path is a value that somebody chose."""
+
+
+def _read_head(connection: socket.socket) -> bytes | None:
+    """Request line and headers with their empty line; None when they are too long, too late or cut short."""
+    deadline = time.monotonic() + MAX_SECONDS
+    head = bytearray()
+    while (end := _end_of_head(head)) < 0:
+        left = deadline - time.monotonic()
+        if left <= 0 or len(head) >= MAX_HEAD:
+            return None
+        connection.settimeout(left)
+        try:
+            received = connection.recv(MAX_HEAD - len(head))
+        except OSError:
+            return None
+        if not received:
+            return None
+        head += received
+    return bytes(head[:end])
+
+
+def _end_of_head(head: bytearray) -> int:
+    ends = [at + len(mark) for mark in (b"\r\n\r\n", b"\n\n") if (at := head.find(mark)) >= 0]
+    return min(ends, default=-1)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """One daemon thread a request, at most :data:`MAX_REQUESTS`."""
+
+    daemon_threads = True
+    request_queue_size = 32
+
+    def __init__(self, host: str, port: int, application: Application) -> None:
+        self.page: Final = application
+        self._free: Final = BoundedSemaphore(MAX_REQUESTS)
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Binds without asking the DNS for the machine's name, which may take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "jauge", self.server_address[1]
+        self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Starts a thread for a request, or turns it away when there are too many."""
+        if not self._free.acquire(blocking=False):
+            try:
+                request.settimeout(0)
+                request.send(_BUSY)
+            except OSError:
+                pass
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The life of a request's thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A peer that went away is nobody's business; errors of pages are told by the application."""
+
+
+class Web:
+    """The server: ``start`` then ``stop``, from any thread."""
+
+    def __init__(self, application: Application, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._application: Final = application
+        self._address: Final = (host, port)
+        self._server: _Server | None = None
+        self._thread: Thread | None = None
+
+    def start(self) -> int:
+        """Listens, and returns the port (the one chosen by the system for port 0). Raises OSError when it cannot."""
+        if self._server is not None:
+            raise RuntimeError("already started")
+        self._server = server = _Server(*self._address, self._application)
+        self._thread = Thread(target=server.serve_forever, args=(0.2,), name="jauge-web", daemon=True)
+        self._thread.start()
+        return server.server_port
+
+    def stop(self) -> None:
+        """Stops listening; answers being sent end by themselves. Does nothing when not started."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        if server is not None and thread is not None:
+            server.shutdown()
+            thread.join()
+            server.server_close()

@@ -1,0 +1,106 @@
+"""Random facts about a small world, so that they meet: few patients, venues, dossiers, control ids, days."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from engine.facts import Activity, Alias, AnyFact, Document, Identity, InsRetired, Movement, Outcome, Reattached, Sent
+
+FINESS = "990000001"
+DAY = 86_400
+START = 1_780_000_000  # 2026-05-28
+
+
+def handle(kind: str, number: int) -> bytes:
+    """An invented pseudonym."""
+    return f"{kind}{number}".encode().ljust(16, b".")
+
+
+def handles(kind: str, most: int) -> st.SearchStrategy[bytes]:
+    """Pseudonyms of a kind, ``most`` of them."""
+    return st.integers(1, most).map(lambda number: handle(kind, number))
+
+
+times = st.integers(0, 60).map(lambda hours: START + hours * 7_200)
+maybe = st.one_of
+roots = st.sampled_from([0, 8, 8, 9, 10])
+statuses = st.sampled_from(["", "VALI", "VALI", "PROV", "VALI~HOMA", "QUAL", "VALI~DOUT"])
+events = st.sampled_from(
+    ["A01", "A01", "A03", "A03", "A02", "A04", "A05", "A06", "A07", "A08", "A11", "A12", "A13", "A21", "A22", "A38", "Z99"]
+)
+names = st.sampled_from(["GAM@HX", "DPI@HX", "PFI@HX", "BLOC@HX"])
+
+ipps = handles("ipp", 3)
+visits = handles("visit", 4)
+dossiers = handles("dossier", 3)
+inss = handles("ins", 3)
+exchanges = handles("exchange", 4)
+
+identities = st.builds(
+    Identity, times, st.none() | ipps, st.none() | inss, roots, st.booleans(), statuses, st.booleans(),
+    st.sampled_from(["", "ACTIF", "FERME"]), st.sampled_from(["", "IO", "INO"]),
+)  # fmt: skip
+
+
+@st.composite
+def movements(draw: st.DrawFn) -> Movement:
+    """An ADT event."""
+    event = draw(events)
+    action = draw(st.sampled_from(["INSERT", "INSERT", "INSERT", "CANCEL", ""])) if event != "Z99" else "UPDATE"
+    return Movement(
+        draw(times), draw(times), FINESS, draw(st.none() | ipps), draw(st.none() | inss), draw(st.none() | visits),
+        draw(st.none() | dossiers), draw(st.none() | handles("movement", 8)), event, action, draw(st.booleans()),
+        draw(st.sampled_from(["", "A01", "A03", "A02"])), draw(st.sampled_from(["I", "I", "E", "R", "O", "N"])), "03",
+        draw(st.sampled_from(["", "6268", "BLOC"])), draw(st.sampled_from(["HMS", "C", ""])), 0, 0, "V",
+        draw(st.booleans()), draw(st.booleans()),
+    )  # fmt: skip
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Document:
+    """A document in a message."""
+    at, ins, root = draw(times), draw(st.none() | inss), draw(roots)
+    code, kind = draw(
+        st.sampled_from(
+            [("11490-0", "ldl-ses"), ("57833-6", "prescription"), ("34874-8", "cr-operatoire"), ("11502-2", "cr-bio"), ("18748-4", "cr-imagerie")]
+        )
+    )
+    body = draw(st.sampled_from(["cda", "cda", "cda", "unreadable", "none"]))
+    return Document(
+        at, FINESS, draw(exchanges), draw(st.integers(0, 1)), draw(st.none() | ipps), ins, root, draw(statuses), False,
+        draw(st.none() | visits), draw(st.none() | dossiers), None, draw(st.none() | handles("document", 5)),
+        draw(st.none() | handles("chain", 3)), draw(st.integers(0, 3)), draw(st.none() | handles("document", 5)),
+        tuple(sorted(draw(st.sets(handles("order", 3), max_size=2)))),
+        draw(st.sampled_from(["initial", "initial", "replacement", "deletion"])), draw(st.booleans()), code, kind, body,
+        draw(st.integers(0, 3)), 1, draw(times), draw(times), 0, draw(st.sampled_from([ins, ins, None])), root, True, "", "I",
+        draw(st.sampled_from(["Y", "Y", "N", ""])), "N", "N", (), True, draw(names),
+    )  # fmt: skip
+
+
+outcomes = st.builds(
+    Outcome, times, exchanges, st.sampled_from(["technical", "dmp", "dmp", "mss-delivery"]), st.booleans(),
+    st.sampled_from(["", "AA", "DMPClosed"]), st.none(), names,
+)  # fmt: skip
+sents = st.builds(
+    Sent, times, exchanges, st.just(b"12345678"), names, names, st.sampled_from(["identity", "movement", "document"]),
+    st.booleans(), roots,
+)  # fmt: skip
+aliases = st.one_of(
+    st.builds(Alias, times, st.just("ipp"), ipps, ipps),
+    st.builds(Alias, times, st.just("dossier"), dossiers, dossiers),
+    st.builds(Alias, times, st.just("visit"), visits, visits),
+)
+reattachments = st.one_of(
+    st.builds(Reattached, times, st.just("dossier"), dossiers, ipps, st.none() | ipps),
+    st.builds(Reattached, times, st.just("visit"), visits, ipps, st.none() | ipps),
+)
+retirements = st.builds(InsRetired, times, st.none() | ipps, inss)
+activities = st.builds(
+    Activity, times, st.just(FINESS), st.none() | ipps, st.none() | visits, st.none() | dossiers, st.just("appointment"),
+    st.none(), st.sampled_from(["S12", "S15"]), times, names, st.just(""),
+)  # fmt: skip
+
+facts: st.SearchStrategy[AnyFact] = st.one_of(
+    movements(), movements(), documents(), documents(), identities, outcomes, outcomes, sents, aliases, reattachments, retirements, activities
+)
+"""Any fact."""
