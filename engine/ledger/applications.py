@@ -36,7 +36,8 @@ class Applications:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.registers: dict[tuple[str, str], int] = {
-            (kind, name): at for kind, name, at in connection.execute("SELECT kind, name, at FROM registers WHERE kind <> 'feed'")
+            (kind, name): at
+            for kind, name, at in connection.execute("SELECT kind, name, at FROM registers WHERE kind <> 'feed'")
         }
         self._changed: dict[tuple[str, str], int] = {}
         self._waiting: dict[tuple[int, bytes], _Waiting] = {}
@@ -72,9 +73,7 @@ class Applications:
 
     def outcomes(self, day: int, exchange: bytes) -> list[Outcome]:
         """The technical acknowledgements of an exchange seen on that day or the next."""
-        return [
-            other for there in (day, day + 1) for other in self._wait(there, exchange) if type(other) is Outcome
-        ]
+        return [other for there in (day, day + 1) for other in self._wait(there, exchange) if type(other) is Outcome]
 
     def _match(self, sent: Sent, outcome: Outcome) -> None:
         if outcome.accepted and sent.receiver == outcome.sender:
@@ -98,7 +97,9 @@ class Applications:
         key = (day, exchange)
         found = self._waiting.get(key)
         if found is None:
-            row = self._connection.execute("SELECT content FROM awaiting WHERE day = ? AND exchange = ?", key).fetchone()
+            row = self._connection.execute(
+                "SELECT content FROM awaiting WHERE day = ? AND exchange = ?", key
+            ).fetchone()
             found = self._waiting[key] = _decoder.decode(row[0]) if row else []
         return found
 

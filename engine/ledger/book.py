@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +24,7 @@ from engine.metrics.rules.verdict import Verdict
 
 # One patient never holds more: a sender that puts one number on everybody must not stop the engine. The latest are kept,
 # which does not depend on the order of arrival.
-MOST_FACTS: Final = 5_000
+MOST_FACTS: Final = 100_000
 
 _DAY: Final = 86_400
 _facts: Final = msgspec.msgpack.Decoder(list[bytes])
@@ -45,25 +45,33 @@ def decode(blob: bytes) -> list[AnyFact]:
     return [_fact.decode(fact) for fact in _facts.decode(blob)]
 
 
-def handles(fact: AnyFact) -> list[bytes]:
-    """The identifiers by which a fact belongs to a patient, the surest first; at least one."""
-    kind = type(fact)
-    if kind is Identity or kind is InsRetired:
-        found = (fact.ipp, fact.ins)  # type: ignore[union-attr]
-    elif kind is Movement or kind is Document:
-        found = (fact.ipp, fact.visit, fact.dossier, fact.ins)  # type: ignore[union-attr,assignment]
-    elif kind is Alias:
-        found = (fact.kept, fact.dropped)  # type: ignore[union-attr]
-    elif kind is Reattached:
-        found = (fact.ipp, fact.former, fact.moved)  # type: ignore[union-attr,assignment]
-    elif kind is Activity:
-        found = (fact.ipp, fact.visit, fact.dossier)  # type: ignore[union-attr,assignment]
-    else:
-        return []
-    known = [handle for handle in found if handle is not None]
-    if not known and kind is Document:
-        return [fact.exchange]  # type: ignore[union-attr]
-    return known
+_HANDLES: Final[dict[type, Callable[[Any], tuple[bytes | None, ...]]]] = {
+    Identity: lambda fact: (fact.ipp,),
+    InsRetired: lambda fact: (fact.ipp,),
+    Movement: lambda fact: (fact.ipp, fact.visit, fact.dossier),
+    Document: lambda fact: (fact.ipp, fact.visit, fact.dossier),
+    Alias: lambda fact: (fact.kept, fact.dropped),
+    Reattached: lambda fact: (fact.ipp, fact.former, fact.moved),
+    Activity: lambda fact: (fact.ipp, fact.visit, fact.dossier),
+}
+
+
+def handles(fact: AnyFact) -> tuple[list[bytes], bytes | None]:
+    """The identifiers by which a fact belongs to a patient, the surest first, and the INS it says the patient has.
+
+    The INS is a handle only for a fact that names the patient by nothing else: two patients may wrongly share one. A
+    document that names nobody is filed under its own exchange: it still counts as a report.
+    """
+    of = _HANDLES.get(type(fact))
+    if of is None:
+        return [], None
+    known = [handle for handle in of(fact) if handle is not None]
+    ins: bytes | None = getattr(fact, "ins", None)
+    if known:
+        return known, ins
+    if ins is not None:
+        return [ins], None
+    return ([fact.exchange] if isinstance(fact, Document) else []), None
 
 
 class _Patient(Struct):
@@ -83,7 +91,11 @@ class Book:
         self._judge = judge
         self._attachment = attachment
         self._merged: dict[int, int] = dict(connection.execute("SELECT id, into_id FROM merges"))
-        self._next = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM patients").fetchone()[0])
+        # A number that was merged away is never given again.
+        last = connection.execute(
+            "SELECT max(coalesce(max(id), 0), (SELECT coalesce(max(id), 0) FROM merges)) FROM patients"
+        )
+        self._next = int(last.fetchone()[0]) + 1
         self.applications = Applications(connection)
         self.dropped = 0
         self._patients: dict[int, _Patient] = {}
@@ -92,6 +104,7 @@ class Book:
         self._changed_exchanges: set[bytes] = set()
         self._gone: dict[int, int] = {}
         self._new_handles: dict[bytes, int] = {}
+        self._held: set[tuple[bytes, int]] = set()
 
     # -- a chunk ------------------------------------------------------------------------------------------------------
 
@@ -128,25 +141,30 @@ class Book:
         for table in (self._patients, self._handles, self._exchanges, self._gone, self._new_handles):
             table.clear()
         self._changed_exchanges.clear()
+        self._held.clear()
         self.applications.forget()
 
     def _take(self, fact: AnyFact, encoded: bytes) -> None:
-        kind = type(fact)
-        if kind is Sent:
-            self.applications.sent(fact)  # type: ignore[arg-type]
+        if isinstance(fact, Sent):
+            self.applications.sent(fact)
             return
-        if kind is Outcome:
-            self._answer(fact)  # type: ignore[arg-type]
+        if isinstance(fact, Outcome):
+            self._answer(fact)
             return
-        found = handles(fact)
+        found, ins = handles(fact)
         if not found:
             return
-        patient = self._patient(self._join(found))
+        number = self._join(found)
+        if ins is not None:
+            number = self._hold(ins, number)
+        elif len(found) == 1 and getattr(fact, "ins", None) == found[0]:
+            number = self._gather(found[0], number)
+        patient = self._patient(number)
         if encoded not in patient.facts:
             patient.facts.add(encoded)
             patient.dirty = True
-        if kind is Document:
-            self._send(fact, found[0])  # type: ignore[arg-type]
+        if isinstance(fact, Document):
+            self._send(fact, found[0])
 
     # -- exchanges ----------------------------------------------------------------------------------------------------
 
@@ -213,6 +231,27 @@ class Book:
             self._merge(kept, number)
         return kept
 
+    def _hold(self, ins: bytes, number: int) -> int:
+        """Remember who has an INS; its patient when a fact that names nothing else made the INS a handle."""
+        if (ins, number) in self._held:
+            return number
+        self._held.add((ins, number))
+        named = self._find(ins)
+        if named is None or named == number:
+            return number
+        kept, gone = sorted((named, number))
+        self._merge(kept, gone)
+        return kept
+
+    def _gather(self, ins: bytes, number: int) -> int:
+        """All the patients who have an INS are one set of facts, once a fact names nothing else."""
+        rows = self._connection.execute("SELECT patient FROM holders WHERE ins = ?", (ins,)).fetchall()
+        holders = [row[0] for row in rows] + [holder for held, holder in self._held if held == ins]
+        numbers = sorted({number, *map(self._resolve, holders)})
+        for gone in numbers[1:]:
+            self._merge(numbers[0], gone)
+        return numbers[0]
+
     def _merge(self, kept: int, gone: int) -> None:
         target, source = self._patient(kept), self._patient(gone)
         target.facts |= source.facts
@@ -251,6 +290,7 @@ class Book:
         execute = self._connection.executemany
         execute("INSERT OR REPLACE INTO patients(facts, verdicts, id) VALUES(?, ?, ?)", rows)
         execute("INSERT INTO handles VALUES(?, ?)", sorted(self._new_handles.items()))
+        execute("INSERT OR IGNORE INTO holders VALUES(?, ?)", sorted(self._held))
         execute("INSERT INTO merges VALUES(?, ?)", self._gone.items())
         execute("DELETE FROM patients WHERE id = ?", [(number,) for number in self._gone])
         execute(

@@ -48,7 +48,10 @@ class Journal:
         self._aside_limit = aside_bytes
         self.pending = int(connection.execute("SELECT count(*) FROM journal").fetchone()[0])
         self.counters: Counter[tuple[str, str, str]] = Counter(
-            {(feed, name, code): n for feed, name, code, n in connection.execute("SELECT feed, name, code, n FROM counters")}
+            {
+                (feed, name, code): n
+                for feed, name, code, n in connection.execute("SELECT feed, name, code, n FROM counters")
+            }
         )
         self.aside, self.aside_bytes = connection.execute(
             "SELECT count(*), coalesce(sum(length(sealed)), 0) FROM aside"

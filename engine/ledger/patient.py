@@ -62,12 +62,19 @@ class View(Struct, eq=False):
     persons: list[Person]
     person_of_stay: list[int]  # index in persons, by stay
     reports: list[Report]
-    person_of_report: list[int]
-    activities: list[list[Activity]]  # by stay
+    activities: dict[int, list[Activity]]  # by stay
 
     def reports_of(self, stay: int) -> list[Report]:
         """The reports attached to a stay."""
-        return [report for report in self.reports if report.stay == stay]
+        return self._by_stay.get(stay, [])
+
+    _by_stay: dict[int, list[Report]] = {}
+
+    def __post_init__(self) -> None:
+        self._by_stay = {}
+        for report in self.reports:
+            if report.stay is not None:
+                self._by_stay.setdefault(report.stay, []).append(report)
 
 
 class Attachment(Struct, frozen=True):
@@ -75,6 +82,9 @@ class Attachment(Struct, frozen=True):
 
     days: int = 30  # after the exit
     classes: frozenset[str] = frozenset("I")  # PV1-2 of the stays that a later report may belong to
+
+
+_ATTACHMENT: Final = Attachment()
 
 
 class _Names:
@@ -108,7 +118,7 @@ class _Names:
         return None
 
 
-def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment = Attachment()) -> View:
+def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment = _ATTACHMENT) -> View:
     """The view of a patient. ``facts`` is a set: the caller gives them without repetition, in a canonical order."""
     known = list(facts)
     names = _Names(known)
@@ -117,16 +127,17 @@ def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment =
     owners = [_owner(stay, names, person_of) for stay in found]
     documents = [fact for fact in known if type(fact) is Document]
     chains = reports(documents, exchange_of) if documents else []
-    attached = [_person_of_report(report, names, person_of, found, owners) for report in chains]
-    for report, person in zip(chains, attached, strict=True):
-        _attach(report, person, names, found, owners, attach)
-    activities: list[list[Activity]] = [[] for _ in found]
+    places = _Places(found, owners, names)
+    for report in chains:
+        report.person = _person_of_report(report, person_of, places)
+        _attach(report, places, attach)
+    activities: dict[int, list[Activity]] = {}
     for fact in known:
         if type(fact) is Activity:
-            place = _place_activity(fact, names, found, owners, person_of)
+            place = _place_activity(fact, person_of, places)
             if place is not None:
-                activities[place].append(fact)
-    return View(found, persons, owners, chains, attached, activities)
+                activities.setdefault(place, []).append(fact)
+    return View(found, persons, owners, chains, activities)
 
 
 # -- persons ----------------------------------------------------------------------------------------------------------
@@ -164,15 +175,26 @@ def _persons(known: list[AnyFact], names: _Names) -> tuple[list[Person], _Person
     persons: list[Person] = []
     person_of = _PersonOf(persons, names)
     identities = sorted((fact for fact in known if type(fact) is Identity), key=_identity_order)
-    retired = {(fact.ins, fact.at) for fact in known if type(fact) is InsRetired}
+    retired: dict[bytes, int] = {}  # the last time each INS was taken back
+    for fact in known:
+        if type(fact) is InsRetired:
+            retired[fact.ins] = max(fact.at, retired.get(fact.ins, 0))
     for identity in reversed(identities):  # the last holder of an INS is the one who has it
         if identity.ins is not None and identity.ipp is not None:
             person_of.know(identity.ins, person_of(identity.ipp, None))
     for identity in identities:
         person = persons[person_of(identity.ipp, identity.ins)]
-        if identity.ins is not None and any(ins == identity.ins and at >= identity.at for ins, at in retired):
-            identity = Identity(  # noqa: PLW2901  # the INS was taken back later
-                identity.at, identity.ipp, None, INS_NONE, False, identity.status, identity.birth_corrected, identity.dmp, identity.feeding
+        if identity.ins is not None and retired.get(identity.ins, -1) >= identity.at:
+            identity = Identity(  # the INS was taken back later
+                identity.at,
+                identity.ipp,
+                None,
+                INS_NONE,
+                False,
+                identity.status,
+                identity.birth_corrected,
+                identity.dmp,
+                identity.feeding,
             )
         if identity.status or identity.ins is not None:
             person.identities.append(identity)
@@ -225,89 +247,96 @@ def _owner(stay: Stay, names: _Names, person_of: _PersonOf) -> int:
 # -- reports ----------------------------------------------------------------------------------------------------------
 
 
-def _person_of_report(report: Report, names: _Names, person_of: _PersonOf, found: list[Stay], owners: list[int]) -> int:
+class _Places:
+    """The stays of a patient, found by what a message names."""
+
+    def __init__(self, found: list[Stay], owners: list[int], names: _Names) -> None:
+        self.stays = found
+        self.owners = owners
+        self._names = names
+        self._venues: dict[bytes, list[int]] = defaultdict(list)
+        self._dossiers: dict[bytes, list[int]] = defaultdict(list)
+        self._persons: dict[int, list[int]] = defaultdict(list)
+        for index, stay in enumerate(found):
+            self._venues[stay.venue].append(index)
+            self._persons[owners[index]].append(index)
+            for dossier in stay.dossiers | {stay.venue}:
+                self._dossiers[dossier].append(index)
+
+    def venue(self, visit: bytes | None) -> list[int]:
+        """The stays of a venue."""
+        return [] if visit is None else self._venues.get(self._names.venue.root(visit), [])
+
+    def dossier(self, dossier: bytes | None) -> list[int]:
+        """The stays of a dossier."""
+        return [] if dossier is None else self._dossiers.get(self._names.dossier.root(dossier), [])
+
+    def person(self, person: int) -> list[int]:
+        """The stays of a person."""
+        return self._persons.get(person, [])
+
+    def in_force(self, candidates: Iterable[int], at: int) -> int | None:
+        """The stay that holds an instant, the last one to begin if several do."""
+        found = self.stays
+        inside = [i for i in candidates if found[i].entry <= at and (not found[i].exit or at < found[i].exit)]
+        return max(inside, key=lambda index: (found[index].entry, index)) if inside else None
+
+    def at(self, candidates: list[int], at: int) -> int:
+        """Among stays of one venue or dossier: the one in force, else the last one ended before, else the first."""
+        if len(candidates) == 1:
+            return candidates[0]
+        found = self.stays
+        in_force = self.in_force(candidates, at)
+        if in_force is not None:
+            return in_force
+        before = [index for index in candidates if 0 < found[index].exit <= at]
+        if before:
+            return max(before, key=lambda index: (found[index].exit, index))
+        return min(candidates, key=lambda index: (found[index].entry, index))
+
+
+def _person_of_report(report: Report, person_of: _PersonOf, places: _Places) -> int:
     for version in reversed(report.versions):
         document = version.document
         if document.ipp is not None or document.ins is not None:
             return person_of(document.ipp, document.ins)
     for version in report.versions:
-        for index in _named(version.document.visit, version.document.dossier, names, found):
-            return owners[index]
+        for index in places.venue(version.document.visit) or places.dossier(version.document.dossier):
+            return places.owners[index]
     return person_of(None, None)
 
 
-def _named(visit: bytes | None, dossier: bytes | None, names: _Names, found: list[Stay]) -> list[int]:
-    """The stays that a message names, by its venue, else by its dossier."""
-    if visit is not None:
-        venue = names.venue.root(visit)
-        named = [index for index, stay in enumerate(found) if stay.venue == venue]
-        if named:
-            return named
-    if dossier is not None:
-        root = names.dossier.root(dossier)
-        return [index for index, stay in enumerate(found) if root in stay.dossiers or stay.venue == root]
-    return []
-
-
-def _at(candidates: list[int], found: list[Stay], at: int) -> int:
-    """Among stays of one venue or dossier: the one in force, else the last one ended before, else the first."""
-    in_force = _in_force(candidates, found, at)
-    if in_force is not None:
-        return in_force
-    before = [index for index in candidates if 0 < found[index].exit <= at]
-    if before:
-        return max(before, key=lambda index: (found[index].exit, index))
-    return min(candidates, key=lambda index: (found[index].entry, index))
-
-
-def _in_force(candidates: Iterable[int], found: list[Stay], at: int) -> int | None:
-    inside = [i for i in candidates if found[i].entry <= at and (not found[i].exit or at < found[i].exit)]
-    return max(inside, key=lambda index: (found[index].entry, index)) if inside else None
-
-
-def _attach(
-    report: Report, person: int, names: _Names, found: list[Stay], owners: list[int], attach: Attachment
-) -> None:
+def _attach(report: Report, places: _Places, attach: Attachment) -> None:
     documents = [version.document for version in report.versions]
-    for document in documents:
-        if document.visit is not None:
-            named = _named(document.visit, None, names, found)
+    for way, find, numbers in (
+        ("visit", places.venue, [document.visit for document in documents]),
+        ("dossier", places.dossier, [document.dossier for document in documents]),
+        ("encounter", places.venue, [document.encounter for document in documents]),
+    ):
+        for number in numbers:
+            named = find(number)
             if named:
-                report.stay, report.way = _at(named, found, report.created), "visit"
-                return
-    for document in documents:
-        if document.dossier is not None:
-            named = _named(None, document.dossier, names, found)
-            if named:
-                report.stay, report.way = _at(named, found, report.created), "dossier"
-                return
-    for document in documents:
-        if document.encounter is not None:
-            named = _named(document.encounter, None, names, found)
-            if named:
-                report.stay, report.way = _at(named, found, report.created), "encounter"
+                report.stay, report.way = places.at(named, report.created), way
                 return
     if any(document.visit is not None or document.dossier is not None for document in documents):
         return  # it names a venue that is not known: times must not contradict it
-    own = [index for index in range(len(found)) if owners[index] == person]
-    inside = _in_force(own, found, report.created)
+    own = places.person(report.person)
+    inside = places.in_force(own, report.created)
     if inside is not None:
         report.stay, report.way = inside, "dates"
         return
+    found = places.stays
     counted = (index for index in own if found[index].patient_class in attach.classes)
     ended = [i for i in counted if 0 < found[i].exit <= report.created <= found[i].exit + attach.days * _DAY]
     if ended:
         report.stay, report.way = max(ended, key=lambda index: (found[index].exit, index)), "after-exit"
 
 
-def _place_activity(
-    fact: Activity, names: _Names, found: list[Stay], owners: list[int], person_of: _PersonOf
-) -> int | None:
+def _place_activity(fact: Activity, person_of: _PersonOf, places: _Places) -> int | None:
     at = fact.when or fact.at
-    named = _named(fact.visit, fact.dossier, names, found)
+    named = places.venue(fact.visit) or places.dossier(fact.dossier)
     if named:
-        return _at(named, found, at)
+        return places.at(named, at)
     if fact.visit is not None or fact.dossier is not None or fact.ipp is None:
         return None
-    person = person_of(fact.ipp, None)
-    return _in_force([index for index in range(len(found)) if owners[index] == person], found, at)
+    return places.in_force(places.person(person_of(fact.ipp, None)), at)

@@ -61,6 +61,7 @@ class Report(Struct, eq=False):
     establishment: str
     sender: str
     final: bool
+    person: int = 0  # index in the patient's persons
     stay: int | None = None  # index in the patient's stays
     way: str = "none"  # how it was attached: "visit", "dossier", "encounter", "dates", "after-exit", "none"
 
@@ -110,7 +111,9 @@ def _chains(facts: list[Document]) -> Links:
                 by_order.setdefault((fact.kind, order), version_key(fact))
     for fact in classic:
         key = version_key(fact)
-        documents = sorted({by_order[k] for o in fact.orders if (k := (fact.kind, o)) in by_order and by_order[k] in known})
+        documents = sorted(
+            {by_order[k] for o in fact.orders if (k := (fact.kind, o)) in by_order and by_order[k] in known}
+        )
         for order in fact.orders:
             links.join(by_order.setdefault((fact.kind, order), key), key) if not documents else None
         if documents:

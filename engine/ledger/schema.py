@@ -26,6 +26,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- A patient: the facts of everything that shares an identifier, and the verdicts they gave.
     CREATE TABLE patients(id INTEGER PRIMARY KEY, facts BLOB NOT NULL, verdicts BLOB NOT NULL);
     CREATE TABLE handles(handle BLOB PRIMARY KEY, patient INTEGER NOT NULL) WITHOUT ROWID;
+    -- Who has an INS: read only when a fact names its patient by nothing else.
+    CREATE TABLE holders(ins BLOB NOT NULL, patient INTEGER NOT NULL, PRIMARY KEY(ins, patient)) WITHOUT ROWID;
     CREATE TABLE merges(id INTEGER PRIMARY KEY, into_id INTEGER NOT NULL);
     -- Sendings of documents and their answers, by (sender, control id).
     CREATE TABLE exchanges(exchange BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
@@ -74,7 +76,9 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path}: not a store of jauge ({error.sqlite_errorname})") from None
     if version > len(MIGRATIONS):
-        raise StoreError(f"{path}: made by a newer version of jauge (schema {version}, this one knows {len(MIGRATIONS)})")
+        raise StoreError(
+            f"{path}: made by a newer version of jauge (schema {version}, this one knows {len(MIGRATIONS)})"
+        )
     return version
 
 

@@ -125,9 +125,7 @@ def _effective(known: list[Movement]) -> list[_Event]:
 
 
 def _event(base: Movement, kind: str, updates: Iterable[Movement]) -> _Event:
-    event = _Event(
-        base.when, base.at, _RANK.get(kind, 2), kind, base, base.patient_class, base.at, base.unit
-    )
+    event = _Event(base.when, base.at, _RANK.get(kind, 2), kind, base, base.patient_class, base.at, base.unit)
     for update in updates:  # by recorded time: the last one wins
         event.when = update.when or event.when
         event.unit = update.unit or event.unit
@@ -164,7 +162,20 @@ def _walk(venue: bytes, known: list[Movement], events: list[_Event]) -> list[Sta
             if kind in _CLASS and base.entry and not _announced(events):
                 entry = base.entry  # the engine was not there at the entry
             current = Stay(
-                venue, len(result), frozenset(), base.establishment, None, None, 0, entry, 0, "", "", "", frozenset(), False
+                venue,
+                len(result),
+                frozenset(),
+                base.establishment,
+                None,
+                None,
+                0,
+                entry,
+                0,
+                "",
+                "",
+                "",
+                frozenset(),
+                False,
             )
             result.append(current)
             class_at = 0

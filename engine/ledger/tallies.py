@@ -36,7 +36,11 @@ def pack(verdicts: Iterable[Verdict]) -> bytes:
     """The verdicts of a subject, small: they are kept beside its facts to be taken off when it changes."""
     groups: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     for v in verdicts:
-        groups[v.establishment, v.unit, v.day] += (_INDICATOR_NUMBER[v.indicator], _OUTCOME_NUMBER[v.outcome], v.settled)
+        groups[v.establishment, v.unit, v.day] += (
+            _INDICATOR_NUMBER[v.indicator],
+            _OUTCOME_NUMBER[v.outcome],
+            v.settled,
+        )
     return _encoder.encode([(*key, numbers) for key, numbers in groups.items()])
 
 
@@ -53,11 +57,7 @@ def write(connection: sqlite3.Connection, changes: Mapping[Verdict, int]) -> Non
     """Add differences, inside the caller's transaction."""
     connection.executemany(
         "INSERT INTO tallies VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-        [
-            (v.day, v.indicator, v.establishment, v.unit, v.outcome, v.settled, n)
-            for v, n in changes.items()
-            if n
-        ],
+        [(v.day, v.indicator, v.establishment, v.unit, v.outcome, v.settled, n) for v, n in changes.items() if n],
     )
 
 

@@ -212,7 +212,7 @@ def _check(file: _File, reader: Reader) -> None:
 def _known(
     reader: Reader, place: Place, words: tuple[str, ...] | list[str] | Mapping[str, str], known: object, what: str
 ) -> None:
-    assert isinstance(known, Mapping | tuple)  # noqa: S101 - for the type checker
+    assert isinstance(known, Mapping | tuple)
     for word in words:
         if word not in known:
             reader.fail(reader.line(place), f"{word!r} is not a known {what}", suggest(word, known))

@@ -9,7 +9,7 @@ clocks jump over midnight, the day begins with the jump.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -151,3 +151,8 @@ def windows(today: int, months: int) -> tuple[Window, Window]:
 def iso(day: int) -> str:
     """A day as people and files write it: ``2025-03-30``."""
     return date.fromordinal(day).isoformat()
+
+
+def utc(at: int) -> str:
+    """An instant as ``2025-03-30T01:00:00Z``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -106,7 +106,9 @@ class Connections:
                 else:
                     missed[reason] = missed.get(reason, 0) + 1
             for window in windows:
-                yield IndicatorValue(indicator, establishment, window.name, met, met + sum(missed.values()), dict(missed))
+                yield IndicatorValue(
+                    indicator, establishment, window.name, met, met + sum(missed.values()), dict(missed)
+                )
 
     def _reason(self, value: ApplicationValue, application: Application) -> str | None:
         if not value.connected:

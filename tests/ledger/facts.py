@@ -26,7 +26,25 @@ maybe = st.one_of
 roots = st.sampled_from([0, 8, 8, 9, 10])
 statuses = st.sampled_from(["", "VALI", "VALI", "PROV", "VALI~HOMA", "QUAL", "VALI~DOUT"])
 events = st.sampled_from(
-    ["A01", "A01", "A03", "A03", "A02", "A04", "A05", "A06", "A07", "A08", "A11", "A12", "A13", "A21", "A22", "A38", "Z99"]
+    [
+        "A01",
+        "A01",
+        "A03",
+        "A03",
+        "A02",
+        "A04",
+        "A05",
+        "A06",
+        "A07",
+        "A08",
+        "A11",
+        "A12",
+        "A13",
+        "A21",
+        "A22",
+        "A38",
+        "Z99",
+    ]
 )
 names = st.sampled_from(["GAM@HX", "DPI@HX", "PFI@HX", "BLOC@HX"])
 
@@ -62,7 +80,13 @@ def documents(draw: st.DrawFn) -> Document:
     at, ins, root = draw(times), draw(st.none() | inss), draw(roots)
     code, kind = draw(
         st.sampled_from(
-            [("11490-0", "ldl-ses"), ("57833-6", "prescription"), ("34874-8", "cr-operatoire"), ("11502-2", "cr-bio"), ("18748-4", "cr-imagerie")]
+            [
+                ("11490-0", "ldl-ses"),
+                ("57833-6", "prescription"),
+                ("34874-8", "cr-operatoire"),
+                ("11502-2", "cr-bio"),
+                ("18748-4", "cr-imagerie"),
+            ]
         )
     )
     body = draw(st.sampled_from(["cda", "cda", "cda", "unreadable", "none"]))
@@ -101,6 +125,17 @@ activities = st.builds(
 )  # fmt: skip
 
 facts: st.SearchStrategy[AnyFact] = st.one_of(
-    movements(), movements(), documents(), documents(), identities, outcomes, outcomes, sents, aliases, reattachments, retirements, activities
+    movements(),
+    movements(),
+    documents(),
+    documents(),
+    identities,
+    outcomes,
+    outcomes,
+    sents,
+    aliases,
+    reattachments,
+    retirements,
+    activities,
 )
 """Any fact."""

@@ -20,7 +20,9 @@ from engine.metrics.settings import EstablishmentRules, RuleSettings
 from tests.ledger.facts import FINESS, facts
 
 SETTINGS = RuleSettings(
-    establishments={FINESS: EstablishmentRules(theatre_units=frozenset({"BLOC"}), theatre_applications=frozenset({"BLOC"}))}
+    establishments={
+        FINESS: EstablishmentRules(theatre_units=frozenset({"BLOC"}), theatre_applications=frozenset({"BLOC"}))
+    }
 )
 KEYS = {"pseudonyms": b"12345678"}
 
@@ -50,7 +52,7 @@ class Store:
 
     def tallies(self) -> Counter[Verdict]:
         """What is counted."""
-        return tallies.stored(self.ledger._connection)  # noqa: SLF001
+        return tallies.stored(self.ledger._connection)
 
     def registers(self) -> dict[tuple[str, str], int]:
         """What is known of the applications."""
@@ -126,14 +128,14 @@ class AnyOrder(RuleBasedStateMachine):
         """Everything comes at last; a store that takes it all backwards says the same too."""
         if not hasattr(self, "plain"):
             return
-        for found in reversed(self.late):
-            self.other.record(found)
-        self.other.fold()
         backwards = Store()
-        for found in reversed(self.sent):
-            backwards.record(list(reversed(found)))
-        backwards.fold()
         try:
+            for found in reversed(self.late):
+                self.other.record(found)
+            self.other.fold()
+            for found in reversed(self.sent):
+                backwards.record(list(reversed(found)))
+            backwards.fold()
             assert self.other.tallies() == self.plain.tallies() == backwards.tallies()
             assert self.plain.ledger.audit() == []
             assert self.other.ledger.audit() == []
@@ -143,6 +145,9 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 AnyOrder.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestAnyOrder = AnyOrder.TestCase

@@ -89,7 +89,12 @@ def test_a_document_with_a_dossier_only_belongs_to_the_stay_in_force() -> None:
     """PID-18 may group several venues: the one in force, else the last ended before."""
     one = stay(1, "2026-03-02 10:00", "2026-03-05 14:00", dossier=DOSSIER)
     two = stay(2, "2026-03-20 10:00", "2026-03-25 14:00", dossier=DOSSIER)
-    for when, venue in (("2026-03-04 10:00", 1), ("2026-03-10 10:00", 1), ("2026-03-22 10:00", 2), ("2026-03-28 10:00", 2)):
+    for when, venue in (
+        ("2026-03-04 10:00", 1),
+        ("2026-03-10 10:00", 1),
+        ("2026-03-22 10:00", 2),
+        ("2026-03-28 10:00", 2),
+    ):
         found = view(*one, *two, document(when, visit=None))
         (report,) = found.reports
         assert report.stay is not None
@@ -98,6 +103,7 @@ def test_a_document_with_a_dossier_only_belongs_to_the_stay_in_force() -> None:
 
 def test_a_document_without_numbers_belongs_by_its_dates() -> None:
     """In force at its creation, else the last counted stay ended at most 30 days before."""
+
     def way(when: str) -> tuple[int | None, str]:
         (report,) = view(*FIRST, document(when, visit=None, dossier=None)).reports
         return report.stay, report.way

@@ -88,7 +88,10 @@ def test_a_replacement_is_a_version_of_the_same_report() -> None:
 
 def test_two_renderings_in_one_message_are_one_report() -> None:
     """N1 and N3 of one biology report, each with its own id."""
-    pair = [document("2026-03-05 15:00", 1, kind="cr-bio", level=level, position=n, id=handle("document", n)) for n, level in enumerate((1, 3))]
+    pair = [
+        document("2026-03-05 15:00", 1, kind="cr-bio", level=level, position=n, id=handle("document", n))
+        for n, level in enumerate((1, 3))
+    ]
     assert len(fold(pair)) == 1
 
 
@@ -100,7 +103,9 @@ def test_a_result_without_document_joins_the_report_of_its_order() -> None:
     (report,) = fold([classic, cda])
     assert (report.created, report.type_code) == (cda.created, "11502-2")
     assert len(fold([classic, document("2026-03-05 15:00", 2, kind="cr-bio", orders=(handle("order", 2),))])) == 2
-    assert len(fold([classic, document("2026-03-05 16:00", 3, body="none", id=None, kind="cr-bio", orders=orders)])) == 1
+    assert (
+        len(fold([classic, document("2026-03-05 16:00", 3, body="none", id=None, kind="cr-bio", orders=orders)])) == 1
+    )
 
 
 def test_a_result_never_glues_two_documents_together() -> None:

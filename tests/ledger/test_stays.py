@@ -101,7 +101,9 @@ def test_a_class_change_is_cancelled_by_the_opposite_event() -> None:
 
 def test_a_class_change_from_a_preadmission_opens_the_venue() -> None:
     """A05 (O) then A06: admitted as an inpatient, without any A01."""
-    (stay,) = fold(movement("A05", "2026-03-01 10:00", 9, patient_class="O"), movement("A06", "2026-03-02 09:00", 1), A03)
+    (stay,) = fold(
+        movement("A05", "2026-03-01 10:00", 9, patient_class="O"), movement("A06", "2026-03-02 09:00", 1), A03
+    )
     assert (stay.entry, stay.patient_class) == (at("2026-03-02 09:00"), "I")
 
 
@@ -170,8 +172,14 @@ def test_a_leave_does_not_end_a_stay() -> None:
 
 def test_a_venue_opened_again_is_another_stay() -> None:
     """Séances without venue numbers of their own: A01, A03, A01, A03 under one PV1-19."""
-    one = movement("A01", "2026-03-02 08:00", 1, patient_class="R"), movement("A03", "2026-03-02 12:00", 2, patient_class="R")
-    two = movement("A01", "2026-03-04 08:00", 3, patient_class="R"), movement("A03", "2026-03-04 12:00", 4, patient_class="R")
+    one = (
+        movement("A01", "2026-03-02 08:00", 1, patient_class="R"),
+        movement("A03", "2026-03-02 12:00", 2, patient_class="R"),
+    )
+    two = (
+        movement("A01", "2026-03-04 08:00", 3, patient_class="R"),
+        movement("A03", "2026-03-04 12:00", 4, patient_class="R"),
+    )
     found = fold(*one, *two)
     assert [(stay.entry, stay.exit) for stay in found] == [
         (at("2026-03-02 08:00"), at("2026-03-02 12:00")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -9,28 +10,75 @@ from engine.ledger.patient import View
 from engine.ledger.reports import Report
 from engine.ledger.stays import Stay
 from engine.metrics.periods import closing, day_of, start_of_day
-from engine.metrics.rules import verdict as v
 from engine.metrics.rules.proof import Fate, Proof, best, eligible, fates
 from engine.metrics.rules.verdict import MET, Verdict
 from engine.metrics.settings import EstablishmentRules, RuleSettings, names_application
 
 _DAY: Final = 86_400
 _WEAKER: Final[tuple[tuple[str, Proof], ...]] = (("_taken", "taken"), ("_sent", "sent"))
+_UNDONE: Final = frozenset({"S15", "S17", "CA", "OC"})  # an appointment or an order that was taken back
+
+
+class History:
+    """What DS1.4 asks of a patient: the earlier stays, and every sending by its time."""
+
+    def __init__(self, view: View, person: int, settings: RuleSettings) -> None:
+        self._first = sorted(
+            (stay.exit, index)
+            for index, stay in enumerate(view.stays)
+            if view.person_of_stay[index] == person and stay.exit and stay.patient_class in settings.classes
+        )[:2]  # two: the stay that asks may be the first one itself
+        found: list[tuple[int, Fate, int | None, int]] = []
+        for report in view.reports:
+            if report.person != person:
+                continue
+            since = report.service_start if report.stay is None else view.stays[report.stay].exit
+            sendings = (sending for version in report.versions for sending in version.sendings)
+            every = fates(report, view.persons[person], settings, level=0, proof="accepted")
+            for sending, fate in zip(sendings, every, strict=True):
+                # An acceptance counts when it was given, a failure when it was sent.
+                found.append((fate.at if fate.reason is None else sending.at, fate, report.stay, since))
+        found.sort(key=lambda item: item[0])
+        self._found = found
+        self._times = [item[0] for item in found]
+
+    def known(self, index: int, entry: int) -> bool:
+        """Whether an earlier stay of a counted class had ended at this entry."""
+        return any(exit_at <= entry and other != index for exit_at, other in self._first)
+
+    def fates(self, index: int, entry: int, first: int, last: int) -> Iterator[Fate]:
+        """Fates from ``entry`` to ``last`` of what belongs to an earlier stay, or to none and began before ``first``."""
+        for position in range(bisect_left(self._times, entry), bisect_right(self._times, last)):
+            _, fate, stay, since = self._found[position]
+            old = 0 < since < first if stay is None else stay != index and 0 < since <= entry
+            if old:
+                yield fate
+                if fate.reason is None:
+                    return  # they come by time: no earlier acceptance follows
 
 
 class CountedStay:
     """A stay inside the denominators, with what the rules ask about it."""
 
-    def __init__(self, view: View, index: int, settings: RuleSettings, rules: EstablishmentRules) -> None:
+    def __init__(self, view: View, index: int, settings: RuleSettings, histories: dict[int, History]) -> None:
         self.view = view
         self.index = index
         self.stay: Stay = view.stays[index]
         self.settings = settings
-        self.rules = rules
-        self.person = view.persons[view.person_of_stay[index]]
-        self.eligible = eligible(self.person, settings)
+        self.rules: EstablishmentRules = settings.establishment(self.stay.establishment)
+        self._person = view.person_of_stay[index]
+        self._histories = histories
+        self.eligible = eligible(view.persons[self._person], settings)
         self.reports = view.reports_of(index)
-        self.day = day_of(self.stay.exit, rules.time_zone)
+        self.day = day_of(self.stay.exit, self.rules.time_zone)
+
+    @property
+    def history(self) -> History:
+        """The stays and the sendings of the patient; made once for all the patient's stays."""
+        found = self._histories.get(self._person)
+        if found is None:
+            found = self._histories[self._person] = History(self.view, self._person, self.settings)
+        return found
 
     def verdict(self, indicator: str, fate: Fate) -> Verdict:
         """The verdict to tally for a fate."""
@@ -39,13 +87,11 @@ class CountedStay:
 
     def fate(self, chosen: list[Report], proof: Proof) -> Fate:
         """The best fate among reports of a CDA of level 1 at least."""
-        persons, owners = self.view.persons, self.view.person_of_report
+        persons = self.view.persons
         return best(
             fate
             for report in chosen
-            for fate in fates(
-                report, persons[owners[self.view.reports.index(report)]], self.settings, level=1, proof=proof
-            )
+            for fate in fates(report, persons[report.person], self.settings, level=1, proof=proof)
         )
 
     def judge(self, indicator: str, chosen: list[Report]) -> Iterator[Verdict]:
@@ -64,9 +110,10 @@ def _named(verdict: Verdict, indicator: str) -> Verdict:
 
 def counted(view: View, settings: RuleSettings) -> Iterator[CountedStay]:
     """The stays of the denominators: ended, of a counted class."""
+    histories: dict[int, History] = {}
     for index, stay in enumerate(view.stays):
         if stay.exit and stay.patient_class in settings.classes:
-            yield CountedStay(view, index, settings, settings.establishment(stay.establishment))
+            yield CountedStay(view, index, settings, histories)
 
 
 def letter(subject: CountedStay) -> Iterator[Verdict]:
@@ -80,8 +127,7 @@ def prescription(subject: CountedStay) -> Iterator[Verdict]:
     chosen = [
         report
         for report in subject.reports
-        if report.type_code in subject.settings.prescription_codes
-        and abs(day_of(report.created, zone) - exit_day) <= 1
+        if report.type_code in subject.settings.prescription_codes and abs(day_of(report.created, zone) - exit_day) <= 1
     ]
     for verdict in subject.judge("DS1.2", chosen):
         yield verdict
@@ -92,57 +138,36 @@ def prescription(subject: CountedStay) -> Iterator[Verdict]:
 def operation(subject: CountedStay) -> Iterator[Verdict]:
     """DS1.3: the operating report (compte rendu opératoire, 34874-8), over the stays with an operation."""
     chosen = [report for report in subject.reports if report.kind == "cr-operatoire"]
-    every = subject.verdict("DS1.3_all_stays", subject.fate(chosen, "accepted"))
-    yield every
+    yield subject.verdict("DS1.3_all_stays", subject.fate(chosen, "accepted"))
     if chosen or _theatre(subject):
         yield from subject.judge("DS1.3", chosen)
 
 
 def _theatre(subject: CountedStay) -> bool:
+    """Whether a theatre unit, or an order or an appointment of a theatre application, tells of an operation."""
     rules = subject.rules
     if rules.theatre_units & subject.stay.units:
         return True
+    undone = {
+        activity.number
+        for activity in subject.view.activities.get(subject.index, ())
+        if activity.control in _UNDONE and activity.number is not None
+    }
     return any(
         names_application(rules.theatre_applications, activity.sender)
-        for activity in subject.view.activities[subject.index]
-        if activity.control not in {"S15", "S17", "CA", "OC"}
+        for activity in subject.view.activities.get(subject.index, ())
+        if activity.control not in _UNDONE and activity.number not in undone
     )
 
 
 def history(subject: CountedStay) -> Iterator[Verdict]:
     """DS1.4: a document of an earlier stay fed during this one, for the patients who had already come."""
-    view, stay, settings = subject.view, subject.stay, subject.settings
-    own = view.person_of_stay[subject.index]
-    earlier = {
-        index
-        for index, other in enumerate(view.stays)
-        if index != subject.index and view.person_of_stay[index] == own and 0 < other.exit <= stay.entry
-    }
-    if not any(view.stays[index].patient_class in settings.classes for index in earlier):
+    stay, zone = subject.stay, subject.rules.time_zone
+    if not subject.history.known(subject.index, stay.entry):
         return
-    first = start_of_day(day_of(stay.entry, subject.rules.time_zone), subject.rules.time_zone)
-    last = stay.exit + settings.history_days * _DAY
-    found: list[Fate] = []
-    for report, owner in zip(view.reports, view.person_of_report, strict=True):
-        if owner != own:
-            continue
-        old = report.stay in earlier if report.stay is not None else 0 < report.service_start < first
-        if old:
-            found += _inside(report, subject, stay.entry, last)
-    yield subject.verdict("DS1.4", best(found))
-
-
-def _inside(report: Report, subject: CountedStay, first: int, last: int) -> Iterator[Fate]:
-    """The fates of the sendings made, or accepted, during the interval."""
-    sendings = (sending for version in report.versions for sending in version.sendings)
-    all_fates = fates(report, subject.person, subject.settings, level=0, proof="accepted")
-    for sending, fate in zip(sendings, all_fates, strict=True):
-        if fate.reason is None:
-            if first <= fate.at <= last:
-                yield fate
-        elif first <= sending.at <= last:
-            yield fate
+    first = start_of_day(day_of(stay.entry, zone), zone)
+    last = stay.exit + subject.settings.history_days * _DAY
+    yield subject.verdict("DS1.4", best(subject.history.fates(subject.index, stay.entry, first, last)))
 
 
 RULES: Final[tuple[Callable[[CountedStay], Iterator[Verdict]], ...]] = (letter, prescription, operation, history)
-REASONS_OF_HISTORY: Final = tuple(reason for reason in v.WAY if reason not in {v.NOT_CDA, v.WRONG_LEVEL})

@@ -19,9 +19,9 @@ _RATES: Final[tuple[tuple[str, Proof], ...]] = (("", "accepted"), ("_taken", "ta
 
 def judge(view: View, settings: RuleSettings) -> Iterator[Verdict]:
     """The verdicts of every final report of the establishment's own laboratory and imaging."""
-    for report, owner in zip(view.reports, view.person_of_report, strict=True):
+    for report in view.reports:
         unit = view.stays[report.stay].unit if report.stay is not None else ""
-        yield from verdicts(report, view.persons[owner], settings, unit)
+        yield from verdicts(report, view.persons[report.person], settings, unit)
 
 
 def verdicts(report: Report, person: Person, settings: RuleSettings, unit: str) -> Iterator[Verdict]:

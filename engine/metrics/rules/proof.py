@@ -75,9 +75,7 @@ def best(found: Iterable[Fate], nothing: str = v.NOT_PRODUCED) -> Fate:
     return Fate(None, at) if proven else Fate(reason)
 
 
-def fates(
-    report: Report, person: Person, settings: RuleSettings, *, level: int, proof: Proof
-) -> Iterable[Fate]:
+def fates(report: Report, person: Person, settings: RuleSettings, *, level: int, proof: Proof) -> Iterable[Fate]:
     """The fate of every sending of every version."""
     for index, version in enumerate(report.versions):
         deletions = _deletions(report.versions[index:])
@@ -89,7 +87,10 @@ def fates(
 def _deletions(versions: list[Version]) -> list[int]:
     """When a version was deleted: by its own deletion or by that of a later one, unless the DMP refused."""
     return [
-        deletion.at for version in versions for deletion in version.deletions if deletion.accepted or not deletion.answered
+        deletion.at
+        for version in versions
+        for deletion in version.deletions
+        if deletion.accepted or not deletion.answered
     ]
 
 

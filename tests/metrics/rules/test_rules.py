@@ -18,7 +18,9 @@ from tests.ledger.facts import FINESS, handle
 from tests.ledger.test_patient import stay
 
 SETTINGS = RuleSettings(
-    establishments={FINESS: EstablishmentRules(theatre_units=frozenset({"BLOC"}), external_senders=frozenset({"LABEXT"}))}
+    establishments={
+        FINESS: EstablishmentRules(theatre_units=frozenset({"BLOC"}), external_senders=frozenset({"LABEXT"}))
+    }
 )
 STAY = stay(1, "2026-03-02 10:00", "2026-03-05 14:00")
 
@@ -93,7 +95,9 @@ def test_an_open_stay_is_outside() -> None:
         ({"level": 3}, YES, v.MET),
     ],
 )
-def test_every_way_of_missing_has_its_reason(change: dict[str, Any] | None, answers: tuple[Any, ...], reason: str) -> None:
+def test_every_way_of_missing_has_its_reason(
+    change: dict[str, Any] | None, answers: tuple[Any, ...], reason: str
+) -> None:
     """The first thing that is wrong along the document's way."""
     facts = () if change is None else (document("2026-03-05 15:00", **change),)
     assert outcome("DS1.1", *STAY, *facts, answers=answers) == reason
@@ -132,7 +136,9 @@ def test_the_last_adt_status_holds_when_the_message_has_none() -> None:
     """PID-32 absent in the document message."""
     letter = document("2026-03-05 15:00", status="")
     assert outcome("DS1.1", *STAY, identity("2026-03-02 10:00"), letter, answers=YES) == v.MET
-    assert outcome("DS1.1", *STAY, identity("2026-03-02 10:00", status="PROV"), letter, answers=YES) == v.INS_NOT_QUALIFIED
+    assert (
+        outcome("DS1.1", *STAY, identity("2026-03-02 10:00", status="PROV"), letter, answers=YES) == v.INS_NOT_QUALIFIED
+    )
 
 
 def test_weaker_rates_have_their_own_names() -> None:
@@ -149,7 +155,13 @@ def test_the_second_value_leaves_out_who_cannot_be_fed() -> None:
     """No qualified INS, DMP closed or absent, opposition."""
     good = identity("2026-03-02 10:00")
     assert outcome("DS1.1_eligible", *STAY, good) == v.NOT_PRODUCED
-    for change in ({"status": "PROV"}, {"ins": None, "ins_root": 0}, {"dmp": "FERME"}, {"dmp": "INEXISTANT"}, {"feeding": "IO"}):
+    for change in (
+        {"status": "PROV"},
+        {"ins": None, "ins_root": 0},
+        {"dmp": "FERME"},
+        {"dmp": "INEXISTANT"},
+        {"feeding": "IO"},
+    ):
         assert outcome("DS1.1_eligible", *STAY, identity("2026-03-02 10:00", **change)) is None
         assert outcome("DS1.1", *STAY, identity("2026-03-02 10:00", **change)) == v.NOT_PRODUCED
 
@@ -163,7 +175,11 @@ def test_a_test_ins_counts_only_when_the_site_says_so() -> None:
 def test_a_discharge_prescription_is_known_by_its_day() -> None:
     """From the day before the exit to the day after; one is enough."""
     kind = {"kind": "prescription", "type_code": "57833-6"}
-    for created, expected in (("2026-03-04 08:00", v.MET), ("2026-03-06 23:00", v.MET), ("2026-03-03 23:59", v.NOT_PRODUCED)):
+    for created, expected in (
+        ("2026-03-04 08:00", v.MET),
+        ("2026-03-06 23:00", v.MET),
+        ("2026-03-03 23:59", v.NOT_PRODUCED),
+    ):
         prescription = document("2026-03-05 15:00", created=at(created), **kind)
         assert outcome("DS1.2", *STAY, prescription, answers=YES) == expected
         met = expected == v.MET
@@ -174,7 +190,9 @@ def test_operations_are_known_by_report_unit_or_theatre() -> None:
     """DS1.3 counts the stays with an operation; the literal variant counts all."""
     assert outcome("DS1.3", *STAY) is None
     assert outcome("DS1.3_all_stays", *STAY) == v.NOT_PRODUCED
-    theatre = movement("A02", "2026-03-03 08:00", 5, unit="BLOC", visit=handle("visit", 1), dossier=handle("dossier", 1))
+    theatre = movement(
+        "A02", "2026-03-03 08:00", 5, unit="BLOC", visit=handle("visit", 1), dossier=handle("dossier", 1)
+    )
     assert outcome("DS1.3", *STAY, theatre) == v.NOT_PRODUCED
     report = document("2026-03-05 15:00", kind="cr-operatoire", type_code="34874-8")
     assert outcome("DS1.3", *STAY, report, answers=YES) == v.MET
@@ -192,7 +210,14 @@ def test_historical_documents_are_those_of_an_earlier_stay_fed_during_this_one()
 
     assert outcome("DS1.4", *STAY) is None
     assert of_second() == v.NOT_PRODUCED
-    old = document("2026-03-21 09:00", 1, visit=handle("visit", 1), kind="other", type_code="11488-4", created=at("2026-03-04 09:00"))
+    old = document(
+        "2026-03-21 09:00",
+        1,
+        visit=handle("visit", 1),
+        kind="other",
+        type_code="11488-4",
+        created=at("2026-03-04 09:00"),
+    )
     assert of_second(old, answers=(answer("2026-03-21 10:00"),)) == v.MET
     assert of_second(old, answers=(answer("2026-03-21 10:00", accepted=False),)) == v.REJECTED
     at_the_time = document("2026-03-05 09:00", 1, visit=handle("visit", 1))

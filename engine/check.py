@@ -1,0 +1,297 @@
+"""``jauge check``: reads HL7, CDA and batch files offline, says what they are and what is wrong with them.
+
+One :class:`Result` per message or lone document. Nothing is stored, and no value of a message is shown: only codes and places.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from engine.errors import Flag, ParseError
+from engine.facts import INS_NONE
+from engine.parsers import batch, cda, deep, er7, hl7, ins, kinds, patient, payloads
+from engine.parsers import context as contexts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CODES: Final[dict[str, str]] = {
+    "batch-empty": "A batch file without any message.",
+    "file-unreadable": "The file cannot be opened; check its name and its permissions.",
+    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA.",
+}
+"""Codes of this module; the others are those of the parsers."""
+
+SUFFIXES: Final = frozenset({".er7", ".hl7", ".hl7v2", ".xml", ".cda", ".txt"})
+"""Read in a folder whatever they hold. Other files of a folder are read only when they begin as an HL7 message or a batch."""
+
+_HL7: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t]*(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS)[^\w\s]")
+_HL7_START: Final = re.compile(rb"[\s\x0b]*(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)[^\w\s]")
+_XML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<[A-Za-z_?!]|\xff\xfe<\x00|\xfe\xff\x00<|<\x00|\x00<")
+_HEAD: Final = 1 << 16  # of a file, where its first message must begin
+_LOINC: Final = re.compile(r"[0-9]{1,7}-[0-9]", re.ASCII)
+_XPATH: Final = re.compile(r"/ClinicalDocument/(?:.*/)?(?=[^/]+/[^/]+$)")  # all but the last two steps
+_BODY_MAIL: Final = "CORPSMAIL"  # OBX-3 of the text of a mail, which is no document
+
+
+class Ins(Struct, frozen=True):
+    """The INS of a CDA. ``oid`` is its authority; ``qualified`` as in ``docs/rules.md`` section 2."""
+
+    present: bool
+    oid: str
+    test: bool
+    key_valid: bool
+    qualified: bool
+
+
+class Document(Struct, frozen=True):
+    """A CDA. ``where`` is its place in the message that carries it (``OBX[1]-5``)."""
+
+    where: str
+    ok: bool
+    problems: tuple[Flag, ...]
+    type_code: str
+    kind: str
+    level: int
+    ins: Ins
+    format: str = "cda"
+
+
+class Result(Struct, frozen=True):
+    """One message (``hl7``), one lone document (``cda``) or one file that is neither (``unknown``)."""
+
+    file: str
+    format: str
+    ok: bool
+    problems: tuple[Flag, ...]
+    message: str = ""  # of an HL7 message: "ADT^A01"
+    document: Document | None = None  # of a CDA
+    documents: tuple[Document, ...] = ()  # of an HL7 message
+
+
+def check(paths: Iterable[Path], deep: bool = False, allow_test_ins: bool = False) -> Iterator[Result]:
+    """Read files and folders, one after the other; never raises for what they hold.
+
+    ``deep`` adds the structural validation by hl7apy; ``allow_test_ins`` counts test and demonstration INS as real ones.
+    """
+    checker = _Checker(deep=deep, allow_test_ins=allow_test_ins)
+    for path in paths:
+        if path.is_dir():
+            for file in _files(path):
+                yield from checker.file(file, named=False)
+        else:
+            yield from checker.file(path, named=True)
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """A result as the JSON object that ``jauge check --json`` prints."""
+    shown: dict[str, Any] = {"file": result.file, "format": result.format, "ok": result.ok}
+    if result.format == "hl7":
+        shown["message"] = result.message
+    shown["problems"] = _problems(result.problems)
+    if result.document is not None:
+        shown |= _document(result.document)
+    if result.documents:
+        shown["documents"] = [
+            {"where": one.where, "format": one.format, "ok": one.ok, "problems": _problems(one.problems)}
+            | _document(one)
+            for one in result.documents
+        ]
+    return shown
+
+
+def _problems(flags: Iterable[Flag]) -> list[dict[str, str]]:
+    return [{"code": flag.code, "where": flag.where} for flag in flags]
+
+
+def _document(document: Document) -> dict[str, Any]:
+    return {
+        "type_code": document.type_code,
+        "kind": document.kind,
+        "level": document.level,
+        "ins": msgspec.structs.asdict(document.ins),
+    }
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files of a folder, sorted, without hidden ones and without following links to folders."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(place, name)
+
+
+class _Checker:
+    def __init__(self, *, deep: bool, allow_test_ins: bool) -> None:
+        self._deep = deep
+        self._allow_test = allow_test_ins
+        key = secrets.token_bytes(32)  # of this run only: nothing here can be joined with anything else
+
+        def pseudonym(kind: str, scope: str, value: bytes) -> bytes:
+            return blake2b(f"{kind}\0{scope}\0".encode() + value, key=key, digest_size=16).digest()
+
+        self._context = msgspec.structs.replace(contexts.default(), pseudonym=pseudonym, memo=contexts.Memo())
+
+    def file(self, path: Path, *, named: bool) -> Iterator[Result]:
+        """The results of one file; none when it was met in a folder and is nothing of ours."""
+        name = os.fsencode(path).decode("utf-8", "replace")
+        try:
+            if not named and path.suffix.lower() not in SUFFIXES:
+                with path.open("rb") as file:
+                    if not _HL7_START.match(file.read(512)):
+                        return
+            data = path.read_bytes()
+        except OSError:
+            yield Result(name, "unknown", False, (Flag("file-unreadable", "file"),))
+            return
+        if _XML.match(data[:512]):
+            yield self._lone(name, data)
+        elif _HL7.search(data, 0, _HEAD):
+            empty = True
+            for raw in batch.split(data):
+                empty = False
+                yield self._message(name, raw)
+            if empty:
+                yield Result(name, "hl7", True, (Flag("batch-empty", "FHS"),))
+        else:
+            yield Result(name, "unknown", False, (Flag("unknown-format", "byte 0"),))
+
+    def _lone(self, name: str, data: bytes) -> Result:
+        """A file that is XML. A CDA has no status of identity: an INS in it is the sender's word that it is qualified."""
+        try:
+            found = cda.read(data)
+        except ParseError as error:
+            if error.code == "not-a-cda" or b"ClinicalDocument" not in data.replace(b"\0", b""):
+                return Result(name, "unknown", False, (Flag("unknown-format", error.where),))
+            document = _unreadable("", error)
+        else:
+            qualified = ins.counts(found.ins_root, allow_test=self._allow_test) and bool(found.matricule)
+            document = _readable("", found, qualified=qualified)
+        return Result(name, "cda", document.ok, document.problems, document=document)
+
+    def _message(self, name: str, raw: bytes) -> Result:
+        try:
+            parsed = hl7.parse(raw, self._context)
+            message = er7.Message(raw)
+        except ParseError as error:
+            return Result(name, "hl7", False, (Flag(error.code, error.where),))
+        documents = tuple(self._documents(message)) if parsed.message.startswith(("MDM", "ORU")) else ()
+        theirs = {flag for document in documents if document.ok for flag in document.problems}
+        problems = tuple(dict.fromkeys(flag for flag in parsed.flags if flag not in theirs))
+        if self._deep:
+            problems += deep.validate(raw)
+        ok = all(document.ok for document in documents)
+        return Result(name, "hl7", ok, problems, message=parsed.message, documents=documents)
+
+    def _documents(self, message: er7.Message) -> Iterator[Document]:
+        context = self._context
+        pid, zfd = message.first(b"PID"), message.first(b"ZFD")
+        who = patient.read(pid, message.encoding, context)
+        verdict = ins.qualified(
+            who.numbers.ins_root if who.numbers.ins is not None else INS_NONE,
+            who.status,
+            birth_corrected=zfd is not None and zfd.code(4) == "Y",
+            allow_test=self._allow_test,
+        )
+        for place, obx in enumerate(message.all(b"OBX")):
+            if obx.code(2) != "ED" or obx.code(3).startswith(_BODY_MAIL):
+                continue
+            if payloads.subtype(obx, message) in payloads.NOT_CDA:
+                continue
+            where = f"OBX[{place + 1}]-5"
+            try:
+                data = payloads.decode(message, obx, context.max_document_bytes)
+                found = cda.read(data, cda.Limits(size=context.max_document_bytes))
+            except ParseError as error:
+                yield _unreadable(where, error)
+                continue
+            same = found.ins_root == who.numbers.ins_root and (
+                context.pseudonym("ins", "", found.matricule.encode("utf-8", "replace")) == who.numbers.ins
+            )
+            yield _readable(where, found, qualified=verdict.qualified and same)
+
+
+def _readable(where: str, found: cda.Cda, *, qualified: bool) -> Document:
+    return Document(
+        where=where,
+        ok=True,
+        problems=tuple(dict.fromkeys(found.flags)),
+        # Anything else than a code of a public table could be a value that strayed there.
+        type_code=found.type_code if found.type_code in kinds.TABLE or _LOINC.fullmatch(found.type_code) else "",
+        kind=found.kind,
+        level=found.level,
+        ins=Ins(
+            present=found.ins_root != INS_NONE,
+            oid=ins.oid(found.ins_root),
+            test=found.ins_root in ins.TRIAL,
+            key_valid=found.ins_check.key_valid,
+            qualified=qualified,
+        ),
+    )
+
+
+def _unreadable(where: str, error: ParseError) -> Document:
+    nobody = Ins(present=False, oid="", test=False, key_valid=False, qualified=False)
+    return Document(where, False, (Flag(error.code, error.where),), "", "other", 0, nobody)
+
+
+def render(results: Sequence[Result], console: Console) -> None:
+    """Show results to people: a line for each message and document, then the sum."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("", "File", "Content", "Type", "Kind", "Level", "INS", "Problems"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        name = Path(result.file).name
+        if result.document is not None:
+            table.add_row(_mark(result.ok), Text(name), "CDA", *_cells(result.document))
+            continue
+        content = result.message or result.format
+        table.add_row(_mark(result.ok), Text(name), Text(content), "", "", "", "", _list(result.problems))
+        for document in result.documents:
+            table.add_row(_mark(document.ok), "", Text(f"  CDA {document.where}"), *_cells(document))
+    console.print(table)
+    wrong = sum(not result.ok for result in results)
+    console.print(f"{len(results)} read, {wrong} not readable." if wrong else f"{len(results)} read.")
+
+
+def _mark(ok: bool) -> str:
+    return "[green]ok[/]" if ok else "[red]no[/]"
+
+
+def _cells(document: Document) -> tuple[Any, ...]:
+    from rich.text import Text
+
+    return (
+        document.type_code,
+        Text(kinds.KINDS[document.kind] if document.ok else ""),
+        f"N{document.level}" if document.level else "-",
+        _ins_cell(document.ins),
+        _list(document.problems),
+    )
+
+
+def _ins_cell(found: Ins) -> str:
+    if not found.present:
+        return "-"
+    authority = "test" if found.test else ("NIR" if found.oid.endswith(".8") else "NIA")
+    key = "" if found.key_valid else ", wrong key"
+    return f"[green]{authority}, qualified{key}[/]" if found.qualified else f"{authority}, not qualified{key}"
+
+
+def _list(flags: Iterable[Flag]) -> Any:
+    from rich.text import Text
+
+    return Text("\n".join(f"{flag.code} ({_XPATH.sub('…/', flag.where)})" for flag in flags))

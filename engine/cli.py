@@ -1,0 +1,248 @@
+"""The command line: arguments in, exit code out; everything else is elsewhere.
+
+Exit codes: 0 done; 1 something was found wrong (a difference, an unreadable file, a rate that is not the truth);
+2 wrong arguments; 3 wrong configuration, inventory or store; 4 nothing known under that number; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine import __version__, logs
+from engine.errors import ConfigError
+from engine.ledger.schema import StoreError
+from engine.resources import path as shipped
+
+FOUND_WRONG: Final = 1
+WRONG_CONFIGURATION: Final = 3
+UNKNOWN: Final = 4
+
+_config = click.option(
+    "--config",
+    "-c",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    envvar="JAUGE_CONFIG",
+    help="Configuration file (default: the shipped config/jauge.yaml; environment: JAUGE_CONFIG).",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors a person can mend are one clear line and an exit code, never a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (ConfigError, StoreError) as error:
+            click.echo(f"jauge: {error}", err=True)
+            sys.exit(WRONG_CONFIGURATION)
+
+    return guarded
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="jauge")
+def main() -> None:
+    """Jauge: HOP'EN and SUN-ES indicators, live, from what already flows through the interface engine."""
+
+
+def _path(config_path: Path | None) -> Path:
+    return config_path or shipped("jauge.yaml")
+
+
+@main.command()
+@_config
+@_guarded
+def run(config_path: Path | None) -> None:
+    """Listen, count and show until stopped (SIGTERM, Ctrl-C)."""
+    from engine.service import Engine, load_config
+
+    config = load_config(_path(config_path))
+    logs.configure(config.log.format, config.log.level)
+    asyncio.run(Engine(config).run())
+
+
+@main.command()
+@click.option("--stays", type=click.IntRange(1), default=None, help="How many stays the synthetic hospital has.")
+@click.option("--seconds", type=click.FloatRange(0), default=None, help="How long its traffic lasts; 0: flat out.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another hospital.")
+@_json
+@_guarded
+def demo(stays: int | None, seconds: float | None, seed: int, *, as_json: bool) -> None:
+    """Send a synthetic hospital's traffic to a real engine, and compare its rates with the truth.
+
+    Exits with 1 when a measured rate differs from the truth.
+    """
+    from engine.simulator import demo as demonstration
+
+    options: dict[str, Any] = {} if stays is None else {"stays": stays}
+    if seconds is not None:
+        options["seconds"] = seconds
+    sys.exit(asyncio.run(demonstration.demo(as_json=as_json, seed=seed, **options)))
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--deep", is_flag=True, help="Also validate the structure of HL7 messages with hl7apy (slow).")
+@click.option("--test-ins", is_flag=True, help="Count an INS under a test or demonstration root as one.")
+@_json
+@_guarded
+def check(paths: tuple[Path, ...], *, deep: bool, test_ins: bool, as_json: bool) -> None:
+    """Read HL7, CDA and batch files offline, and say what is in them and what is wrong.
+
+    Exits with 1 when one cannot be read.
+    """
+    from engine import check as checking
+
+    results = checking.check(paths, deep=deep, allow_test_ins=test_ins)
+    if as_json:
+        ok = True
+        for result in results:
+            click.echo(json.dumps(checking.to_json(result), ensure_ascii=False))
+            ok = ok and result.ok
+    else:
+        found = list(results)
+        checking.render(found, Console())
+        ok = all(result.ok for result in found)
+    sys.exit(0 if ok else FOUND_WRONG)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@_config
+@click.option("--feed", default=None, help="Feed the archive belongs to (default: the first of the configuration).")
+@_guarded
+def replay(paths: tuple[Path, ...], config_path: Path | None, feed: str | None) -> None:
+    """Send archives (files, folders, .gz) through the same pipeline as live traffic; what was seen already counts once.
+
+    The engine must not be running on the same store.
+    """
+    from engine.commands.replay import replay as replaying
+    from engine.service import load_config
+
+    config = load_config(_path(config_path))
+    logs.configure(config.log.format, config.log.level)
+    name = feed or config.feeds[0].name
+    if name not in {f.name for f in config.feeds}:
+        raise click.BadParameter(f"no feed {name} in {config.file}", param_hint="--feed")
+    columns = (TextColumn("{task.fields[messages]} messages"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("replay", total=None, messages=0)
+        counts = asyncio.run(
+            replaying(
+                config,
+                name,
+                paths,
+                lambda now: bar.update(task, completed=now.bytes, total=now.bytes_total, messages=now.messages),
+            )
+        )
+    for status, n in sorted(counts.items()):
+        click.echo(f"{status}: {n}")
+    sys.exit(FOUND_WRONG if counts.get("unavailable") or counts.get("damaged") else 0)
+
+
+@main.command()
+@_config
+@_json
+@_guarded
+def rates(config_path: Path | None, *, as_json: bool) -> None:
+    """Every indicator, over the official and the rolling window, with the reason for each missing point."""
+    from engine.commands import rates as command
+    from engine.metrics import catalogue as catalogues
+    from engine.service import load_config
+
+    config = load_config(_path(config_path))
+    found = command.rates(config)
+    if as_json:
+        click.echo(json.dumps(command.to_json(found), ensure_ascii=False))
+        return
+    catalogue = catalogues.load()
+    targets = {
+        (indicator, e.finess): target
+        for e in config.establishments
+        for indicator in catalogue.ids
+        if (target := config.target(indicator, e.finess)) is not None
+    }
+    command.table(found, catalogue, targets, Console())
+
+
+@main.command()
+@click.argument("visit")
+@_config
+@_json
+@_guarded
+def explain(visit: str, config_path: Path | None, *, as_json: bool) -> None:
+    """What is known of one stay (its visit or dossier number), and which rule decided what.
+
+    Exits with 4 when nothing is known under that number.
+    """
+    from engine.commands import explain as command
+    from engine.service import load_config
+
+    stays = command.explain(load_config(_path(config_path)), visit)
+    if not stays:
+        click.echo("jauge: nothing is known under this number", err=True)
+        sys.exit(UNKNOWN)
+    if as_json:
+        click.echo(json.dumps(stays, ensure_ascii=False))
+    else:
+        command.text(stays, Console())
+
+
+@main.command()
+@_config
+@_json
+@_guarded
+def audit(config_path: Path | None, *, as_json: bool) -> None:
+    """Recount every subject from its facts, and compare with the tallies.
+
+    Exits with 1 on any difference.
+    """
+    from engine.commands import audit as command
+    from engine.service import load_config
+
+    found = command.audit(load_config(_path(config_path)))
+    if as_json:
+        click.echo(json.dumps({"differences": len(found)}))
+    elif found:
+        command.table(found, Console())
+        click.echo(f"jauge: {len(found)} tallies differ from the recount", err=True)
+    else:
+        click.echo("every tally equals its recount")
+    sys.exit(FOUND_WRONG if found else 0)
+
+
+@main.command("check-config")
+@_config
+@_guarded
+def check_config(config_path: Path | None) -> None:
+    """Read the configuration and the inventory, and say everything that is wrong in them.
+
+    Exits with 3 when something is.
+    """
+    from engine.service import config_problems
+
+    path = _path(config_path)
+    problems = config_problems(path)
+    for problem in problems:
+        click.echo(f"jauge: {problem}", err=True)
+    if problems:
+        sys.exit(WRONG_CONFIGURATION)
+    click.echo(f"{path}: right")
+
+
+if __name__ == "__main__":
+    main()

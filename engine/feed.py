@@ -1,0 +1,89 @@
+"""One feed at work: raw bytes -> the entry that the journal keeps, or why it could not be read."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import structlog
+from msgspec import Struct
+
+from engine.errors import ParseError
+from engine.ledger.book import encode
+from engine.ledger.journal import Entry
+from engine.parsers import hl7
+from engine.parsers.context import Context
+from engine.privacy import Digests
+from engine.seal import Seal
+
+_DAY: Final = 86_400
+_DIGEST: Final = 8
+
+CODES: Final = {
+    "internal-error": "The engine failed on this message. It is kept sealed; report the code location of the log.",
+    "not-folded": "The message was read but could not be counted. Its facts are kept sealed; report the log.",
+}
+
+_log = structlog.get_logger()
+
+
+class Feed(Struct, frozen=True):
+    """What is needed to read what comes by one feed."""
+
+    name: str
+    context: Context
+    digests: Digests
+    seal: Seal
+    unreadable: Literal["put_aside", "refuse"] = "put_aside"
+    processing_ids: frozenset[str] = frozenset("P")
+
+    def read(self, payload: bytes, received: int) -> Entry:
+        """The journal's entry of a payload. Never raises: what cannot be read is an entry with a code."""
+        try:
+            parsed = hl7.parse(payload, self.context)
+        except ParseError as error:
+            return self._aside(payload, received, error.code, error.where)
+        except Exception as error:  # noqa: BLE001  # our bug must not cost the sender, nor the next message, anything
+            _log.error("message-not-read", feed=self.name, error=error)
+            return self._aside(payload, received, "internal-error", "message")
+        production = not parsed.processing or parsed.processing in self.processing_ids
+        return Entry(
+            feed=self.name,
+            day=parsed.at // _DAY,
+            control=self.digests(b"\0".join((self.name.encode(), parsed.sender.encode(), parsed.control_id)), _DIGEST),
+            content=self.digests(payload, _DIGEST),
+            facts=encode(parsed.facts) if production and parsed.facts else None,
+            received=received,
+            flags=tuple(dict.fromkeys(flag.code for flag in parsed.flags)) if parsed.flags else (),
+            production=production,
+        )
+
+    def _aside(self, payload: bytes, received: int, code: str, place: str) -> Entry:
+        kept = self.unreadable == "put_aside"
+        return Entry(
+            feed=self.name,
+            day=0,
+            control=b"",
+            content=self.digests(payload, _DIGEST),
+            facts=None,
+            received=received,
+            code=code,
+            place=place,
+            sealed=self.seal.seal(payload, self.name.encode()) if kept else None,
+            kept=kept,
+        )
+
+    def unfolded(self, facts: bytes, received: int) -> Entry:
+        """The entry that keeps, sealed, facts that could not be counted."""
+        sealed = self.seal.seal(facts, self.name.encode())
+        return Entry(
+            feed=self.name,
+            day=0,
+            control=b"",
+            content=self.digests(sealed, _DIGEST),
+            facts=None,
+            received=received,
+            code="not-folded",
+            place="facts",
+            sealed=sealed,
+            counted=False,
+        )

@@ -1,0 +1,244 @@
+"""accept -> parse -> batch -> commit -> acknowledge -> fold: the one way data flows, on one writer thread.
+
+The event loop hands payloads in; the writer reads them, makes a whole batch durable with one commit, and only then
+gives the receipts back to the loop. When nothing waits, it folds what is durable into the tallies. Under load it
+commits what came meanwhile (group commit) and folds in small bites, so that acknowledgements never wait for sums.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from engine.feed import Feed
+from engine.ledger.journal import Entry
+from engine.ledger.ledger import Ledger
+from engine.metrics.histogram import COMMIT_SECONDS, PARSE_SECONDS, Histogram
+from engine.receipt import Receipt
+
+_log = structlog.get_logger()
+
+# How long the writer waits for more messages before it folds: a closed loop of senders comes back within that.
+_PAUSE: Final = 0.002
+# A fold is cut in bites of this many messages, so that a commit never waits long; in larger ones when one bite takes
+# long whatever its size (a patient with a very long history is folded once per bite).
+_BITE: Final = 24
+_MEAL: Final = 2_000
+_LONG: Final = 0.02
+_SHORT: Final = 0.004
+# Beyond so many messages folded late, the senders are slowed down by folding more.
+_BACKLOG: Final = 100_000
+# The indicators are never older than this under load (seconds), as long as the backlog is bounded.
+_FRESH: Final = 0.25
+_BATCH_BYTES: Final = 32 * 1024 * 1024
+_RETRY: Final = 1.0
+# The loop thread must get the interpreter back quickly while the writer folds (CPython's default is 5 ms).
+_SWITCH: Final = 0.0005
+
+_ACCEPTED: Final = Receipt("accepted")
+_DUPLICATE: Final = Receipt("duplicate")
+_UNAVAILABLE: Final = Receipt("unavailable", "store-unavailable", "")
+
+Done = Callable[[Receipt], None]
+
+
+class _Waiting(Struct, eq=False):
+    payload: bytes
+    feed: Feed
+    done: Done
+
+
+class Pipeline:
+    """Owns the writer thread and, through it, the ledger. ``start`` and ``submit`` are called on the event loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        feeds: Mapping[str, Feed],
+        *,
+        batch: int = 512,
+        clock: Callable[[], float] = time.time,
+        publish: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``publish`` is called on the writer thread after the tallies changed, at most a few times a second."""
+        self._ledger = ledger
+        self._feeds = feeds
+        self._batch = batch
+        self._clock = clock
+        self._publish = publish
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self._folded_at = 0.0
+        self._bite = _BITE
+        self._published_at = 0.0
+        self._retry_at = 0.0
+        self._swept = 0
+        self.parse_seconds = Histogram(PARSE_SECONDS)
+        self.commit_seconds = Histogram(COMMIT_SECONDS)
+        self.available = True
+
+    # -- the event loop's side ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to write."""
+        sys.setswitchinterval(_SWITCH)
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def submit(self, payload: bytes, feed: str, done: Done) -> None:
+        """Take a payload; ``done`` is called once, on the loop's thread, in the order of submission."""
+        self._queue.put(_Waiting(payload, self._feeds[feed], done))
+
+    async def accept(self, payload: bytes, feed: str) -> Receipt:
+        """Take a payload and wait for what becomes of it."""
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+        def done(receipt: Receipt) -> None:
+            if not future.done():  # the waiter may have been cancelled
+                future.set_result(receipt)
+
+        self.submit(payload, feed, done)
+        return await future
+
+    async def stop(self) -> None:
+        """Write and answer everything that was submitted, then end the thread. The backlog stays in the journal."""
+        self._queue.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        await asyncio.sleep(0)  # the last receipts are delivered by the loop
+
+    # -- the writer's side --------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            batch = self._next()
+            if batch:
+                self._commit(batch)
+            self._fold(idle=not batch)
+            self._show()
+
+    def _next(self) -> list[_Waiting]:
+        """What waits, as one batch; waits itself when there is nothing to fold either."""
+        pending = self._ledger.journal.pending and time.monotonic() >= self._retry_at
+        try:
+            first = self._queue.get(timeout=_PAUSE if pending else 0.2)
+        except queue.Empty:
+            return []
+        batch: list[_Waiting] = []
+        size = 0
+        item: _Waiting | None = first
+        while True:
+            if item is None:
+                self._stopping = True
+                break
+            batch.append(item)
+            size += len(item.payload)
+            if len(batch) >= self._batch or size >= _BATCH_BYTES:
+                break
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+        return batch
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        received = int(self._clock())
+        entries: list[Entry] = []
+        for waiting in batch:
+            before = time.perf_counter()
+            entries.append(waiting.feed.read(waiting.payload, received))
+            self.parse_seconds.observe(time.perf_counter() - before)
+        before = time.perf_counter()
+        try:
+            self._ledger.record(entries)
+        except (sqlite3.Error, OSError) as error:
+            # Disk full, store locked, I/O error: nothing of the batch is on disk, and the senders are told so.
+            if self.available:
+                _log.error("store-unavailable", error=error)
+            self.available = False
+            self._answer(batch, [_UNAVAILABLE] * len(batch))
+            return
+        self.commit_seconds.observe(time.perf_counter() - before)
+        if not self.available:
+            _log.info("store-available")
+        self.available = True
+        self._answer(batch, [_receipt(entry) for entry in entries])
+
+    def _answer(self, batch: list[_Waiting], receipts: list[Receipt]) -> None:
+        assert self._loop is not None
+        answers = [(waiting.done, receipt) for waiting, receipt in zip(batch, receipts, strict=True)]
+        try:
+            self._loop.call_soon_threadsafe(_deliver, answers)
+        except RuntimeError:  # the loop is closed: nobody is left to be told, and what is on disk stays there
+            _log.warning("receipts-undelivered", count=len(answers))
+
+    def _fold(self, *, idle: bool) -> None:
+        pending = self._ledger.journal.pending
+        now = time.monotonic()
+        if not pending or self._stopping or now < self._retry_at:
+            return
+        if not idle and pending < _BACKLOG and now - self._folded_at < _FRESH:
+            return
+        try:
+            self._ledger.fold(self._bite)
+        except (sqlite3.Error, OSError) as error:
+            _log.error("fold-postponed", error=error)
+            self._retry_at = now + _RETRY
+        except Exception as error:  # noqa: BLE001  # a message that cannot be counted must not stop the others
+            _log.error("fold-failed", error=error)
+            self._isolate()
+        self._folded_at = time.monotonic()
+        took = self._folded_at - now
+        if took > _LONG and pending > self._bite:
+            self._bite = min(_MEAL, self._bite * 2)
+        elif took < _SHORT:
+            self._bite = max(_BITE, self._bite // 2)
+
+    def _isolate(self) -> None:
+        """Fold one by one up to the message that cannot be folded, and put it aside."""
+        for _ in range(_MEAL):
+            try:
+                if not self._ledger.fold(1):
+                    return
+            except Exception:  # noqa: BLE001
+                feed = next(iter(self._feeds.values()))
+                facts = self._ledger.skip()
+                self._ledger.record([feed.unfolded(facts, int(self._clock()))])
+                return
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if now - self._published_at < (0.2 if self._ledger.journal.pending else 0.1):
+            return
+        self._published_at = now
+        today = int(self._clock()) // 86_400
+        if today != self._swept:
+            self._swept = today
+            self._ledger.sweep()
+        self._publish()
+
+
+def _receipt(entry: Entry) -> Receipt:
+    if entry.duplicate:
+        return _DUPLICATE
+    if not entry.code:
+        return _ACCEPTED
+    return Receipt("aside" if entry.kept else "refused", entry.code, entry.place)
+
+
+def _deliver(answers: list[tuple[Done, Receipt]]) -> None:
+    for done, receipt in answers:
+        try:
+            done(receipt)
+        except Exception as error:  # noqa: BLE001  # one listener's fault must not keep the others' receipts
+            _log.error("receipt-not-taken", error=error)

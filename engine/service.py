@@ -1,0 +1,306 @@
+"""The one place where a configuration becomes a running engine. It knows everyone; nobody knows it but the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from engine import __version__, logs
+from engine import config as config_module
+from engine import inventory as inventory_module
+from engine.codes import REJECTIONS, codes
+from engine.config import Config
+from engine.config import Feed as FeedSettings
+from engine.errors import ConfigError
+from engine.feed import Feed
+from engine.inventory import Inventory
+from engine.inventory import load as load_inventory
+from engine.ledger import journal
+from engine.ledger.ledger import Ledger, known_keys
+from engine.listeners.listener import Listener, PlainCounters, declarations
+from engine.metrics import catalogue as catalogues
+from engine.metrics import periods, values
+from engine.metrics.exposition import Exposition
+from engine.metrics.settings import EstablishmentRules, RuleSettings
+from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Snapshot, WindowBounds
+from engine.metrics.snapshot import Feed as FeedValue
+from engine.metrics.web import Application, Web
+from engine.parsers.context import Context
+from engine.parsers.dtm import Zone
+from engine.pipeline import Pipeline
+from engine.privacy import Digests, Keys, Pseudonyms, open_keys
+from engine.seal import Seal
+
+_log = structlog.get_logger()
+
+Clock = Callable[[], float]
+
+
+def rule_settings(config: Config) -> RuleSettings:
+    """What the rules need of a configuration."""
+    choices = config.indicators
+    return RuleSettings(
+        classes=frozenset(choices.classes),
+        count_test_ins=choices.count_test_ins,
+        grace_days=choices.grace_days,
+        history_days=choices.history_days,
+        attach_days=choices.attach_days,
+        prescription_codes=frozenset(choices.prescription_codes),
+        establishments={
+            e.finess: EstablishmentRules(
+                time_zone=e.time_zone,
+                theatre_units=frozenset(e.theatre_units),
+                theatre_applications=frozenset(e.theatre_applications),
+                external_senders=frozenset(e.external_senders),
+            )
+            for e in config.establishments
+        },
+    )
+
+
+def feed_context(config: Config, feed: FeedSettings, pseudonyms: Pseudonyms) -> Context:
+    """What the parsers need to know of a feed."""
+    establishment = config.establishment(feed.establishment)
+    return Context(
+        establishment=establishment.finess,
+        domain=establishment.domain,
+        pseudonym=pseudonyms.of,
+        zone=Zone(config.zone(feed)),
+        authorities=frozenset(establishment.identity_authorities),
+        encounter_roots=frozenset(establishment.encounter_roots),
+        max_document_bytes=config.limits.document_bytes,
+    )
+
+
+def open_ledger(config: Config, keys: Keys, *, read_only: bool = False, clock: Clock = time.time) -> Ledger:
+    """The ledger of a configuration."""
+    today = min(periods.today_of(clock(), e.time_zone) for e in config.establishments)
+    window = periods.official(today, config.indicators.months)
+    rolling = periods.rolling(today, config.indicators.months)
+    return Ledger(
+        config.store,
+        rule_settings(config),
+        keys.ids(),
+        first_day=min(window.first, rolling.first),
+        aside_bytes=config.limits.aside_bytes,
+        read_only=read_only,
+        clock=clock,
+    )
+
+
+def keys_of(config: Config) -> Keys:
+    """The keys, made at the first start; they must be those the store was written with."""
+    return open_keys(config.keys, known_keys(config.store))
+
+
+class Engine:
+    """A running engine: ``start``, ``run`` until asked to stop, ``stop``."""
+
+    def __init__(self, config: Config, *, clock: Clock = time.time) -> None:
+        """Open everything that needs no port. Raises ConfigError or StoreError: the engine does not start half."""
+        self.config = config
+        self._clock = clock
+        self._started_at = clock()
+        self.catalogue = catalogues.load()
+        finesses = tuple(e.finess for e in config.establishments)
+        self.inventory = load_inventory(config.inventory, finesses) if config.inventory else Inventory()
+        self.keys = keys_of(config)
+        pseudonyms = Pseudonyms(self.keys.pseudonyms)
+        digests, seal = Digests(self.keys.digests), Seal(self.keys.sealing)
+        feeds = {
+            f.name: Feed(
+                f.name,
+                feed_context(config, f, pseudonyms),
+                digests,
+                seal,
+                f.unreadable,
+                frozenset(config.indicators.processing_ids),
+            )
+            for f in config.feeds
+        }
+        self.ledger = open_ledger(config, self.keys, clock=clock)
+        self.pipeline = Pipeline(
+            self.ledger, feeds, batch=config.limits.batch_messages, clock=clock, publish=self._publish
+        )
+        self.counters = {f.name: PlainCounters() for f in config.feeds}
+        known = declarations()
+        logs.allow([*self.counters, *known, *finesses, *self.catalogue.ids, *codes()])
+        self.listeners: dict[str, Listener] = {
+            f.name: known[f.listener].make(f.name, f.settings, self.pipeline, self.counters[f.name])
+            for f in config.feeds
+        }
+        self.snapshot = self._snapshot()
+        exposition = Exposition(
+            lambda: self.snapshot,
+            self.catalogue,
+            version=__version__,
+            rejection_codes=REJECTIONS,
+            flag_codes=sorted(codes().keys() - set(REJECTIONS)),
+            label_values=config.limits.label_values,
+            process=True,
+        )
+        self._ready = False
+        self.web = Web(Application(exposition, self.ready), config.http.host, config.http.port)
+        self.http_port = config.http.port
+
+    def ready(self) -> bool:
+        """Whether messages can be acknowledged now."""
+        return self._ready and self.pipeline.available
+
+    async def start(self) -> None:
+        """Open the ports: the web first, so that a start can be watched, then the listeners."""
+        self.pipeline.start()
+        started: list[Listener] = []
+        try:
+            self.http_port = self._open_web()
+            for listener in self.listeners.values():
+                await listener.start()
+                started.append(listener)
+        except BaseException:
+            for listener in started:
+                await listener.stop()
+            self.web.stop()
+            await self.pipeline.stop()
+            self.ledger.close()
+            raise
+        self._ready = True
+        _log.info("engine-started", feeds=len(self.listeners), port=self.http_port, pending=self.ledger.journal.pending)
+
+    def _open_web(self) -> int:
+        try:
+            return self.web.start()
+        except OSError as error:
+            place = f"{self.config.http.host}:{self.config.http.port}"
+            reason = (error.strerror or "no such address").lower()
+            raise ConfigError(
+                str(self.config.file),
+                0,
+                f"http: cannot listen on {place}: {reason}",
+                "choose a free port of this machine",
+            ) from None
+
+    async def stop(self) -> None:
+        """Take nothing more, answer everything that was taken, close."""
+        self._ready = False
+        await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
+        await self.pipeline.stop()
+        self.web.stop()
+        self.ledger.close()
+        _log.info("engine-stopped", pending=self.ledger.journal.pending)
+
+    async def run(self) -> None:
+        """Start, wait for SIGTERM or SIGINT, stop."""
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, asked.set)
+        await self.start()
+        await asked.wait()
+        await self.stop()
+
+    # -- what is shown ------------------------------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        self.snapshot = self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
+        now = self._clock()
+        ledger, config = self.ledger, self.config
+        connections = connections_of(config, ledger, self.inventory)
+        indicators: list[IndicatorValue] = []
+        applications: list[ApplicationValue] = []
+        bounds: list[WindowBounds] = []
+        day = 0
+        for establishment in config.establishments:
+            day = periods.today_of(now, establishment.time_zone)
+            windows = periods.windows(day, config.indicators.months)
+            bounds += [
+                WindowBounds(
+                    establishment.finess,
+                    window.name,
+                    periods.start_of_day(window.first, establishment.time_zone),
+                    periods.start_of_day(window.last + 1, establishment.time_zone),
+                )
+                for window in windows
+            ]
+            indicators += values.indicators(ledger.sums, establishment.finess, windows)
+            if config.inventory:
+                indicators += connections.indicators(establishment.finess, windows)
+                applications += connections.applications(establishment.finess)
+        return Snapshot(
+            taken_at=now,
+            day=day,
+            indicators=tuple(indicators),
+            applications=tuple(applications),
+            unlisted=connections.unlisted if config.inventory else (),
+            feeds=tuple(self._feed(f.name) for f in config.feeds),
+            targets={
+                (indicator, e.finess): target
+                for e in config.establishments
+                for indicator in self.catalogue.ids
+                if (target := config.target(indicator, e.finess)) is not None
+            },
+            pending=ledger.journal.pending,
+            aside=ledger.journal.aside,
+            aside_bytes=ledger.journal.aside_bytes,
+            commit=self.pipeline.commit_seconds.state(),
+            parse=self.pipeline.parse_seconds.state(),
+            started_at=self._started_at,
+            windows=tuple(bounds),
+        )
+
+    def _feed(self, name: str) -> FeedValue:
+        counters = self.ledger.journal.counters
+        tally = self.counters[name]
+        rejected = dict(tally.rejected_total)
+        flags: dict[str, int] = {}
+        for (feed, kind, code), n in list(counters.items()):
+            if feed == name and kind == journal.REJECTED:
+                rejected[code] = rejected.get(code, 0) + n
+            elif feed == name and kind == journal.FLAG:
+                flags[code] = n
+        return FeedValue(
+            name=name,
+            received=counters[name, journal.RECEIVED, ""],
+            duplicate=counters[name, journal.DUPLICATE, ""],
+            reused_control_id=counters[name, journal.REUSED, ""],
+            not_production=counters[name, journal.NOT_PRODUCTION, ""],
+            last_message_at=self.ledger.journal.last.get(name, 0),
+            connections=tally.connections,
+            rejected=rejected,
+            flags=flags,
+        )
+
+
+def connections_of(config: Config, ledger: Ledger, inventory: Inventory) -> values.Connections:
+    """What the flows show of the applications."""
+    return values.Connections(
+        dict(ledger.book.applications.registers),
+        inventory,
+        proof=config.indicators.connection_proof,
+        count_test_ins=config.indicators.count_test_ins,
+    )
+
+
+def load_config(path: Path) -> Config:
+    """The configuration of a file, checked against the listeners and the indicators there are."""
+    return config_module.load(path, listener_settings(), catalogues.load().ids)
+
+
+def config_problems(path: Path) -> list[ConfigError]:
+    """Everything wrong in a configuration and in the inventory it names, in the order of the files."""
+    config, found = config_module.read(path, listener_settings(), catalogues.load().ids)
+    if config is not None and config.inventory is not None:
+        found = inventory_module.problems(config.inventory, tuple(e.finess for e in config.establishments))
+    return found
+
+
+def listener_settings() -> dict[str, type[Struct]]:
+    """Settings struct of each listener, by name."""
+    return {name: declaration.settings for name, declaration in declarations().items()}

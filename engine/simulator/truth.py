@@ -1,0 +1,215 @@
+"""The true value of every indicator, summed over the scenario objects (never over the messages).
+
+Independent of ``engine.metrics``: what each version of a document is worth was written down by the plot that played it;
+here the stays and the reports of each window are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from engine.simulator.applications import Landscape
+from engine.simulator.clock import DAY, Clock, Window, windows
+from engine.simulator.documents import Report, Version
+from engine.simulator.patients import Person
+from engine.simulator.production import BIOLOGY, IMAGING, LETTER, OPERATION, PRESCRIPTION
+from engine.simulator.stays import Stay
+
+ORDER: Final = (
+    "not_produced", "not_cda", "wrong_level", "ins_absent", "ins_test", "ins_not_qualified", "ins_mismatch", "not_addressed",
+    "not_submitted", "not_answered", "rejected", "deleted",
+)  # fmt: skip
+"""Reasons along a document's way; ``accepted_late`` comes after."""
+
+_GRACE_DAYS: Final = 7
+_HISTORY_DAYS: Final = 30
+# What each weaker rate is content with: the ways that are no longer missed.
+_CONTENT: Final = {
+    "": frozenset[str](),
+    "_sent": frozenset({"not_submitted", "not_answered", "rejected"}),
+    "_taken": frozenset({"not_answered", "rejected"}),
+}
+
+
+@dataclass(slots=True)
+class Rate:
+    """One indicator over one window: ``numerator`` + the sum of ``missed`` = ``denominator``."""
+
+    numerator: int = 0
+    denominator: int = 0
+    missed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, reason: str) -> None:
+        """Counts one subject: met ("") or missed for that reason."""
+        self.denominator += 1
+        if reason:
+            self.missed[reason] += 1
+        else:
+            self.numerator += 1
+
+
+@dataclass(slots=True)
+class Truth:
+    """Everything the hospital knows: ``rates`` by (indicator, window), and counts of messages by one pass."""
+
+    rates: dict[tuple[str, str], Rate]
+    messages: int
+    unreadable: int
+    duplicates: int
+
+
+@dataclass(slots=True)
+class Judge:
+    """Counts for one window."""
+
+    clock: Clock
+    window: Window
+    count_test_ins: bool
+    rates: dict[str, Rate] = field(default_factory=dict)
+
+    def add(self, indicator: str, reason: str) -> None:
+        """Counts one subject of one indicator: met ("") or missed for that reason."""
+        self.rates.setdefault(indicator, Rate()).add(reason)
+
+    @property
+    def _limit(self) -> date:
+        return self.window.last + timedelta(days=_GRACE_DAYS)
+
+    def _missed(self, version: Version, level: int, proof: str) -> str:
+        """Why this version is missed, "" when it is not; ``level`` 0 asks for no format."""
+        if level and version.form != "cda":
+            return "not_cda"
+        if version.level < level:
+            return "wrong_level"
+        if version.identity == "ins_absent":
+            return "ins_absent"
+        if version.root in (10, 11) and not self.count_test_ins:
+            return "ins_test"
+        if version.identity:
+            return version.identity
+        return "" if version.way in _CONTENT[proof] else version.way
+
+    def _report(self, report: Report, level: int, proof: str = "") -> tuple[str, int]:
+        """The reason of a report ("" when one of its versions is good), and when it was first accepted."""
+        reasons = [(self._missed(version, level, proof), version) for version in report.versions]
+        good = [version.accepted_at for reason, version in reasons if not reason]
+        if good:
+            return "", min(good)
+        return max((reason for reason, _ in reasons), key=ORDER.index), 0
+
+    def _best(self, reports: Iterable[Report], level: int, proof: str = "") -> str:
+        """The reason of a subject that needs one good report among these, in time."""
+        fates = [self._report(report, level, proof) for report in reports]
+        if not fates:
+            return "not_produced"
+        good = [at for reason, at in fates if not reason]
+        if not good:
+            return max((reason for reason, _ in fates), key=ORDER.index)
+        if not proof and self.clock.day(min(good)) > self._limit:
+            return "accepted_late"
+        return ""
+
+    def eligible(self, person: Person) -> bool:
+        """Whether the DMP could take this person's documents today."""
+        test = person.last.root in (10, 11) and not self.count_test_ins
+        return person.eligible_but_root and not test
+
+    def _variants(self, indicator: str, person: Person, judge: Callable[[str], str]) -> None:
+        reason = judge("")
+        self.add(indicator, reason)
+        if self.eligible(person):
+            self.add(f"{indicator}_eligible", reason)
+        for proof in ("_sent", "_taken"):
+            self.add(indicator + proof, judge(proof))
+
+    # ---- stays
+
+    def stay(self, stay: Stay) -> None:
+        """Counts one stay that ended in the window."""
+        owner = stay.owner
+
+        def letters(proof: str) -> str:
+            return self._best((each for each in stay.reports if each.type_code == LETTER), 1, proof)
+
+        def discharge(proof: str) -> str:
+            return self._best(prescribed, 1, proof)
+
+        def operations(proof: str) -> str:
+            return self._best((each for each in stay.reports if each.type_code == OPERATION), 1, proof)
+
+        self._variants("DS1.1", owner, letters)
+        prescribed = [
+            each for each in stay.reports if each.type_code == PRESCRIPTION and self._at_discharge(each, stay)
+        ]
+        self._variants("DS1.2", owner, discharge)
+        if prescribed:
+            self.add("DS1.2_prescribed", discharge(""))
+        if stay.operated:
+            self._variants("DS1.3", owner, operations)
+        self.add("DS1.3_all_stays", operations(""))
+        self._history(stay)
+
+    def _at_discharge(self, report: Report, stay: Stay) -> bool:
+        return abs((self.clock.day(report.created) - self.clock.day(stay.exit)).days) <= 1
+
+    def _history(self, stay: Stay) -> None:
+        """DS1.4: something of an earlier stay was accepted between this entry and thirty days after this exit."""
+        earlier = [each for each in stay.owner.stays if each.exit and each.exit <= stay.entry]
+        if not stay.entry_known or not any(each.counted for each in earlier):
+            return
+        first, last = stay.entry, stay.exit + _HISTORY_DAYS * DAY
+        reports = [report for each in earlier for report in each.reports if report.own]
+        day = self.clock.day(first)
+        alone = (each for each in stay.owner.reports if each.stay is None and each.own)
+        reports += [each for each in alone if self.clock.day(each.service_start) < day]
+        reasons: list[str] = []
+        accepted: list[int] = []
+        for report in reports:
+            if report.type_code in (BIOLOGY, IMAGING) and all(version.form == "none" for version in report.versions):
+                continue
+            reason, at = self._report(report, 0)
+            if not reason and first <= at <= last:
+                accepted.append(at)
+            if any(first <= at <= last for version in report.versions for at in version.sent_at):
+                reasons.append(reason)
+        if accepted:
+            self.add("DS1.4", "accepted_late" if self.clock.day(min(accepted)) > self._limit else "")
+        else:
+            self.add("DS1.4", max(reasons, key=ORDER.index) if reasons else "not_produced")
+
+    # ---- reports
+
+    def report(self, report: Report) -> None:
+        """Counts one biology or imaging report made in the window."""
+        indicator, level = ("DS2.1", 3) if report.type_code == BIOLOGY else ("DS3.1", 1)
+        self._variants(indicator, report.owner, lambda proof: self._best([report], level, proof))
+
+
+def truth(
+    clock: Clock, people: list[Person], landscape: Landscape, today: date, count_test_ins: bool
+) -> dict[tuple[str, str], Rate]:
+    """Every indicator and variant over both windows."""
+    rates: dict[tuple[str, str], Rate] = {}
+    for name, window in windows(today).items():
+        judge = Judge(clock, window, count_test_ins)
+        for person in people:
+            for stay in person.stays:
+                if stay.counted and window.holds(clock.day(stay.exit)):
+                    judge.stay(stay)
+            for report in person.reports:
+                counted = report.type_code in (BIOLOGY, IMAGING) and report.own and report.final
+                if counted and window.holds(clock.day(report.created)):
+                    judge.report(report)
+        for application in landscape.applications:
+            for indicator, reason in (
+                ("P1.1", application.missed_identity(count_test_ins)),
+                ("P1.3", application.missed_movement()),
+            ):
+                if reason is not None:
+                    judge.add(indicator, reason)
+        rates |= {(indicator, name): rate for indicator, rate in judge.rates.items()}
+    return rates

@@ -1,0 +1,108 @@
+"""Replaying archives: every message of every file, with a bounded window."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+
+import pytest
+
+from engine.listeners import archive
+from engine.listeners.archive import Progress, replay
+from tests.listeners.conformance import REFUSED, UNAVAILABLE, FakePipeline, message
+
+
+def write(folder: Path) -> list[str]:
+    """An archive of plain, compressed and nested files; the control ids in order."""
+    (folder / "2026" / "03").mkdir(parents=True)
+    (folder / "2026" / "01.hl7").write_bytes(message("A1") + message("A2"))
+    (folder / "2026" / "02.hl7.gz").write_bytes(gzip.compress(message("A3") + message("A4")))
+    (folder / "2026" / "03" / "x.hl7").write_bytes(message("A5").replace(b"\r", b"\n"))
+    (folder / "2026" / "half.tmp").write_bytes(message("A6"))
+    (folder / "2026" / ".hidden").write_bytes(message("A7"))
+    return ["A1", "A2", "A3", "A4", "A5"]
+
+
+async def test_folders_and_files(tmp_path: Path) -> None:
+    """Folders are walked in order, .gz included; what is hidden or unfinished is passed over."""
+    expected = write(tmp_path)
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "archive") == {"accepted": 5}
+    assert pipeline.ids == expected
+
+
+async def test_counts_by_status(tmp_path: Path) -> None:
+    """The outcome is how many messages came to each status."""
+    write(tmp_path)
+    pipeline = FakePipeline(receipt=lambda payload: REFUSED if b"|A3|" in payload else REFUSED.__class__("duplicate"))
+    assert await replay([tmp_path], pipeline, "archive") == {"duplicate": 4, "refused": 1}
+
+
+async def test_progress(tmp_path: Path) -> None:
+    """Progress only grows and ends with everything."""
+    write(tmp_path)
+    told: list[Progress] = []
+    await replay([tmp_path], FakePipeline(), "archive", told.append)
+    assert [(one.files, one.messages) for one in told] == [(1, 2), (2, 4), (3, 5)]
+    assert told[-1].bytes == told[-1].bytes_total > 0
+    assert told[-1].files_total == 3
+
+
+async def test_damaged_file_does_not_stop_the_rest(tmp_path: Path) -> None:
+    """A broken file is counted, the others are read."""
+    write(tmp_path)
+    (tmp_path / "2026" / "00.gz").write_bytes(b"\x1f\x8bnonsense")
+    assert await replay([tmp_path], FakePipeline(), "archive") == {"accepted": 5, "damaged": 1}
+
+
+async def test_unavailable_stops(tmp_path: Path) -> None:
+    """When the engine can take nothing the replay stops and says so."""
+    for number in range(5):
+        (tmp_path / f"{number}.hl7").write_bytes(message(f"A{number}"))
+    pipeline = FakePipeline(receipt=lambda payload: UNAVAILABLE)
+    assert await replay([tmp_path], pipeline, "archive") == {"unavailable": 1}
+
+
+async def test_too_large(tmp_path: Path) -> None:
+    """A message beyond the limit is refused and never reaches the pipeline."""
+    (tmp_path / "a.hl7").write_bytes(message("A1", size=5000) + message("A2"))
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "archive", max_message_bytes=2000) == {"refused": 1, "accepted": 1}
+    assert pipeline.ids == ["A2"]
+
+
+async def test_missing_path(tmp_path: Path) -> None:
+    """A path that is not there is an error before anything is read."""
+    write(tmp_path)
+    pipeline = FakePipeline()
+    with pytest.raises(FileNotFoundError):
+        await replay([tmp_path, tmp_path / "none"], pipeline, "archive")
+    assert pipeline.payloads == []
+
+
+async def test_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so many messages wait for their commit at a time."""
+    monkeypatch.setattr(archive, "WINDOW", 10)
+    (tmp_path / "a.hl7").write_bytes(b"".join(message(f"A{number}") for number in range(100)))
+    pipeline = FakePipeline(held=True)
+    replaying = asyncio.ensure_future(replay([tmp_path], pipeline, "archive"))
+    while not replaying.done():
+        assert len(pipeline.waiting) <= 10
+        pipeline.release(3)
+        await asyncio.sleep(0)
+    assert replaying.result() == {"accepted": 100}
+    assert pipeline.ids == [f"A{number}" for number in range(100)]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100, 1000])
+@pytest.mark.parametrize("framed", [False, True])
+async def test_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, framed: bool) -> None:
+    """A file read in small pieces gives the same messages as one read whole."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    every = [message(f"A{number}") + b"NTE|1||MSHA is no header\r" for number in range(20)]
+    data = b"".join(b"\x0b" + one + b"\x1c\r" if framed else one for one in every)
+    (tmp_path / "a.hl7").write_bytes(data)
+    pipeline = FakePipeline()
+    assert await replay([tmp_path / "a.hl7"], pipeline, "archive") == {"accepted": 20}
+    assert [payload.strip() for payload in pipeline.payloads] == [one.strip() for one in every]

@@ -1,0 +1,366 @@
+"""The configuration: typed when right, one error with line and mend when wrong, and never anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Meta, Struct
+
+from engine import config
+from engine.errors import ConfigError
+from engine.listeners.listener import declarations
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Tls(Struct, frozen=True, kw_only=True):
+    """Files."""
+
+    certificate: Annotated[Path, Meta(extra={"exists": "file"})]
+
+
+class Wire(Struct, frozen=True, kw_only=True):
+    """A listener with a port."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 2575
+    idle_timeout_seconds: Annotated[float, Meta(gt=0)] = 300.0
+    tls: Tls | None = None
+
+
+class Shelf(Struct, frozen=True, kw_only=True):
+    """A listener with a folder and a rule of its own."""
+
+    path: Annotated[Path, Meta(extra={"exists": "folder"})]
+    poll_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.poll_seconds > 60:
+            raise ValueError("poll_seconds is longer than a minute")
+
+
+LISTENERS: dict[str, type[Struct]] = {"mllp": Wire, "folder": Shelf}
+
+GOOD = """\
+store: var/jauge.db
+keys: var/keys
+establishments:
+  - finess: "990000001"
+    name: Centre hospitalier d'exemple
+feeds:
+  - name: his
+    listener: mllp
+    establishment: "990000001"
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Writes a file and gives its path."""
+
+    def _write(text: str | bytes) -> Path:
+        path = tmp_path / "jauge.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return _write
+
+
+def faults(path: Path, indicators: tuple[str, ...] = ()) -> list[tuple[int, str, str]]:
+    """Line, message and mend of every fault."""
+    return [(error.line, error.message, error.mend) for error in config.problems(path, LISTENERS, indicators)]
+
+
+class TestRight:
+    """What a good file gives."""
+
+    def test_shipped_file(self) -> None:
+        """The shipped file is read as it is, listens on the loopback only, and its ports are 2575 and 9464."""
+        listeners = declarations()
+        shipped = config.load(ROOT / "config/jauge.yaml", {name: one.settings for name, one in listeners.items()})
+        assert (shipped.http.host, shipped.http.port) == ("127.0.0.1", 9464)
+        assert [(feed.settings.host, feed.settings.port) for feed in shipped.feeds] == [("127.0.0.1", 2575)]
+        assert shipped.inventory == ROOT / "config/applications.csv"
+        assert shipped.store == ROOT / "config/var/jauge.db"
+
+    def test_shipped_values_are_the_defaults(self) -> None:
+        """The shipped file says in its comments what the engine would do without it."""
+        listeners = declarations()
+        shipped = config.load(ROOT / "config/jauge.yaml", {name: one.settings for name, one in listeners.items()})
+        assert (shipped.http, shipped.log) == (config.Http(), config.Log())
+        assert (shipped.limits, shipped.indicators) == (config.Limits(), config.Indicators())
+
+    def test_defaults(self, write) -> None:
+        """A file with only what is required has the documented defaults."""
+        loaded = config.load(write(GOOD), LISTENERS)
+        assert loaded.indicators == config.Indicators()
+        assert loaded.feeds[0].settings == Wire()
+        assert loaded.feeds[0].unreadable == "put_aside"
+        assert loaded.inventory is None
+
+    def test_paths_are_relative_to_the_file(self, write) -> None:
+        """A relative path starts from the file's folder, wherever the engine was started; an absolute one stays."""
+        path = write(GOOD.replace("var/keys", "/srv/keys"))
+        loaded = config.load(path, LISTENERS)
+        assert loaded.store == path.parent / "var/jauge.db"
+        assert loaded.keys == Path("/srv/keys")
+        assert loaded.file == path
+
+    def test_leading_zero_of_a_finess_is_kept(self, write) -> None:
+        """A FINESS without quotes is the text that was written, not an octal number."""
+        loaded = config.load(write(GOOD.replace('"990000001"', "010000024")), LISTENERS)
+        assert loaded.establishments[0].finess == "010000024"
+
+    def test_zone_of_a_feed(self, write) -> None:
+        """A feed without time zone has its establishment's."""
+        text = GOOD.replace("    name: Centre", "    time_zone: Indian/Reunion\n    name: Centre")
+        loaded = config.load(write(text), LISTENERS)
+        assert loaded.zone(loaded.feeds[0]) == "Indian/Reunion"
+        loaded = config.load(write(text + "    time_zone: Europe/Paris\n"), LISTENERS)
+        assert loaded.zone(loaded.feeds[0]) == "Europe/Paris"
+
+    def test_targets(self, write) -> None:
+        """An establishment's target wins over the site's; without any there is none."""
+        text = GOOD.replace("    name: Centre", "    targets: {DS1.1: 0.8}\n    name: Centre")
+        loaded = config.load(write(text + "indicators: {targets: {DS1.1: 0.6, DS1.2: 1}}\n"), LISTENERS)
+        assert loaded.target("DS1.1", "990000001") == 0.8
+        assert loaded.target("DS1.2", "990000001") == 1.0
+        assert loaded.target("DS1.3", "990000001") is None
+
+    def test_domain(self) -> None:
+        """Without identity domain an establishment's numbers are its own."""
+        alone = config.Establishment(finess="990000001", name="A")
+        shared = config.Establishment(finess="990000001", name="A", identity_domain="ght")
+        assert (alone.domain, shared.domain) == ("990000001", "ght")
+
+    def test_undeclared_establishment(self, write) -> None:
+        """Asking for an establishment that is not declared is a KeyError."""
+        with pytest.raises(KeyError):
+            config.load(write(GOOD), LISTENERS).establishment("990000019")
+
+    def test_byte_order_mark_and_crlf(self, write) -> None:
+        """A file saved by an editor of another system is read the same."""
+        assert config.load(write(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()), LISTENERS)
+
+    def test_one_setting_for_the_feed_and_its_listener(self, write) -> None:
+        """A setting that both declare is given to both."""
+
+        class Loud(Wire, frozen=True, kw_only=True):
+            unreadable: str = "put_aside"
+
+        loaded = config.load(write(GOOD + "    unreadable: refuse\n"), {"mllp": Loud})
+        assert loaded.feeds[0].unreadable == "refuse"
+        assert loaded.feeds[0].settings.unreadable == "refuse"
+
+
+WRONG = [
+    pytest.param("inventry: a.csv\n", 10, "'inventry' is not a setting", "did you mean inventory?", id="unknown key"),
+    pytest.param("http: {prot: 1}\n", 10, "'prot' is not a setting of http", "did you mean port?", id="unknown nested"),
+    pytest.param("log:\n  level: inf\n", 11, "log.level cannot be 'inf'", "did you mean info?", id="closed list"),
+    pytest.param("log: {level: INFO}\n", 10, "log.level cannot be 'INFO'", "did you mean info?", id="capitals"),
+    pytest.param('http: {port: "80"}\n', 10, "must be a whole number", "no quotes", id="quoted number"),
+    pytest.param("http: {port: 08080}\n", 10, "must be a whole number", "no leading 0", id="octal"),
+    pytest.param("http: {port: 21:30}\n", 10, "must be a whole number", "digits only", id="sexagesimal"),
+    pytest.param("http: {port: 70000}\n", 10, "out of its limits", "from 0 to 65535", id="port"),
+    pytest.param("http: {host: yes}\n", 10, "must be text", "quotes", id="boolean as text"),
+    pytest.param("http: {host: !env HOME}\n", 10, "must be text", "quotes", id="tag"),
+    pytest.param("indicators: {count_test_ins: yes}\n", 10, "must be true or false", "true or false", id="yes"),
+    pytest.param("indicators: {months: 0}\n", 10, "out of its limits", "from 1 to 24", id="too small"),
+    pytest.param("indicators: {classes: I}\n", 10, "must be a list", "[a, b]", id="not a list"),
+    pytest.param("indicators: {classes: []}\n", 10, "is empty", "at least one", id="empty list"),
+    pytest.param("indicators: {classes: [I, I]}\n", 10, "twice", "keep one", id="twice in a list"),
+    pytest.param("indicators: {targets: {DS1.1: 60}}\n", 10, "out of its limits", "0.6 for 60 %", id="percent"),
+    pytest.param("indicators: {targets: {ds: 0.6}}\n", 10, "'ds' is not a known indicator", "DS1.1", id="indicator"),
+    pytest.param("indicators: {targets: [1]}\n", 10, "must hold settings", "name: value", id="not a mapping"),
+    pytest.param("limits:\n", 10, "limits has no value", "remove the line", id="no value"),
+    pytest.param("store: x.db\n", 10, "'store' is given twice", "line 1", id="duplicate key"),
+    pytest.param("inventory: nope.csv\n", 10, "no such file", "looked for", id="missing inventory"),
+    pytest.param("log: &a {level: info}\nhttp: *a\n", 11, "aliases", "", id="alias"),
+    pytest.param("http: {port: 2575}\n", 7, "port 2575 is taken twice", "line 10", id="port of http"),
+    pytest.param("? [a]\n: b\n", 10, "not a word", "name: value", id="list as a key"),
+    pytest.param("http: [\n", 11, "not valid YAML", "", id="open bracket"),
+    pytest.param("\thttp: 1\n", 10, "not valid YAML", "", id="tab"),
+    pytest.param("---\n", 10, "not valid YAML", "", id="two documents"),
+    pytest.param("http: {host: !!binary AA==}\n", 10, "must be text", "", id="binary"),
+    pytest.param('http: {host: "\\0"}\n', 10, "control character", "one line", id="nul"),
+    pytest.param('log: "\\UFFFFFFFF"\n', 0, "not valid YAML", "escape", id="impossible character"),
+    pytest.param("    time_zone: Europe/Pari\n", 10, "not a known time zone", "Europe/Paris?", id="time zone"),
+    pytest.param("    idle_timeout_seconds: 0\n", 10, "out of its limits", "0 or more", id="listener's limit"),
+    pytest.param("    idle_timeout_seconds: .nan\n", 10, "must be a number", "0.8", id="not a number"),
+    pytest.param("    poll_seconds: 2\n", 10, "'poll_seconds' is not a setting of feeds[0]", "folder has it", id="other's"),
+    pytest.param("    tls: {}\n", 10, "feeds[0].tls lacks 'certificate'", "certificate: ...", id="nested required"),
+    pytest.param("    tls: {certificate: a.pem}\n", 10, "no such file", "a.pem", id="missing certificate"),
+    pytest.param("    settings: {}\n", 10, "'settings' is not a setting", "", id="not a setting"),
+    pytest.param(
+        '  - {name: his, listener: mllp, port: 1, establishment: "990000001"}\n', 10, "feed his is declared twice", "line 7",
+        id="feed twice",
+    ),
+    pytest.param(
+        '  - {name: b, listener: mllp, establishment: "990000001"}\n', 10, "port 2575 is taken twice", "line 7 takes it",
+        id="default port twice",
+    ),
+    pytest.param(
+        '  - {name: b, listener: mllp, host: 0.0.0.0, establishment: "990000001"}\n', 10, "port 2575 is taken twice", "",
+        id="every address",
+    ),
+    pytest.param('  - {name: b, listener: mlpp, establishment: "990000001"}\n', 10, "'mlpp' is not a known listener",
+                 "did you mean mllp?", id="listener"),
+    pytest.param('  - {name: b, establishment: "990000001"}\n', 10, "lacks 'listener'", "listener: ...", id="no listener"),
+    pytest.param("  - {name: b, listener: mllp, port: 1, establishment: 990000002}\n", 10, "is not declared",
+                 "did you mean 990000001?", id="undeclared establishment"),
+    pytest.param("  - {name: b, listener: mllp, port: 1, establishment: 99000001}\n", 10, "cannot be '99000001'",
+                 "9 characters", id="short finess"),
+    pytest.param('  - {name: B, listener: mllp, port: 1, establishment: "990000001"}\n', 10, "feeds[1].name cannot be 'B'",
+                 "small letters", id="feed name"),
+    pytest.param('  - {name: b, listener: folder, path: nope, establishment: "990000001"}\n', 10, "no such folder", "nope",
+                 id="missing folder"),
+    pytest.param('  - {name: b, listener: folder, path: ".", poll_seconds: 61, establishment: "990000001"}\n', 10,
+                 "longer than a minute", "", id="listener's own rule"),
+    pytest.param("  - his\n", 10, "feeds[1] must hold settings", "name: value", id="feed without settings"),
+]  # fmt: skip
+
+
+class TestWrong:
+    """What a wrong file says."""
+
+    @pytest.mark.parametrize(("extra", "line", "message", "mend"), WRONG)
+    def test_one_fault(self, write, extra: str, line: int, message: str, mend: str) -> None:
+        """A file with one fault gives one error, on its line, with the mend."""
+        found = faults(write(GOOD + extra))
+        assert [(at, message in said, mend in how) for at, said, how in found] == [(line, True, True)], found
+
+    @pytest.mark.parametrize("name", ["store", "keys", "establishments", "feeds"])
+    def test_required(self, write, name: str) -> None:
+        """What is required and missing is asked for by its name."""
+        lines = GOOD.splitlines(keepends=True)
+        first = next(index for index, line in enumerate(lines) if line.startswith(name))
+        after = next((i for i in range(first + 1, len(lines)) if not lines[i].startswith(" ")), len(lines))
+        assert (1, f"the file lacks '{name}'", f"add `{name}: ...`") in faults(
+            write("".join(lines[:first] + lines[after:]))
+        )
+
+    def test_every_fault_at_once(self, write) -> None:
+        """check-config tells every fault of the file, by line; load raises the first."""
+        path = write("stor: 1\nkeys:\n" + GOOD.partition("\n")[2].partition("\n")[2] + "log: {format: xml}\n")
+        assert [line for line, _, _ in faults(path)] == [1, 1, 2, 10]
+        with pytest.raises(ConfigError) as raised:
+            config.load(path, LISTENERS)
+        assert raised.value.line == 1
+        assert str(path) in str(raised.value)
+
+    def test_known_indicators(self, write) -> None:
+        """With the catalogue's codes, a target of an unknown indicator has the nearest code as its mend."""
+        found = faults(write(GOOD + "indicators:\n  targets:\n    DS1.9: 0.5\n"), ("DS1.1", "P1.1"))
+        assert found == [(12, "'DS1.9' is not a known indicator", "did you mean DS1.1?")]
+
+    def test_establishment_twice(self, write) -> None:
+        """A FINESS is declared once."""
+        text = GOOD.replace("feeds:", '  - {finess: "990000001", name: B}\nfeeds:')
+        assert faults(write(text)) == [(6, "establishment 990000001 is declared twice", "line 4 declares it already")]
+
+    def test_two_feeds_of_one_folder(self, write) -> None:
+        """Two feeds cannot watch one folder: each would take the other's files."""
+        feed = '  - {name: NAME, listener: folder, path: ".", establishment: "990000001"}\n'
+        found = faults(write(GOOD + feed.replace("NAME", "a") + feed.replace("NAME", "b")))
+        assert [line for line, _, _ in found] == [11]
+
+    def test_any_free_port(self, write) -> None:
+        """Port 0 is given by the system: two of them are not the same."""
+        feed = '  - {name: b, listener: mllp, port: 0, establishment: "990000001"}\n'
+        assert faults(write(GOOD + feed + feed.replace("b,", "c,"))) == []
+
+    def test_keys_inside_the_store(self, write) -> None:
+        """The folder of keys is not the store."""
+        assert faults(write(GOOD.replace("var/keys", "var/jauge.db")))[0][0] == 2
+
+    @pytest.mark.parametrize("name", ["nope.yaml", ".", "a\0b", "x" * 5_000])
+    def test_no_file(self, tmp_path: Path, name: str) -> None:
+        """A path that leads to no file is one error without line."""
+        assert [line for line, _, _ in faults(Path(f"{tmp_path}/{name}"))] == [0]
+
+    @pytest.mark.parametrize(
+        ("data", "line"),
+        [
+            pytest.param(b"", 1, id="empty"),
+            pytest.param(b"# nothing\n", 1, id="comment only"),
+            pytest.param(b"store: a\nkeys: \xe9\n", 2, id="latin-1"),
+            pytest.param(b"store: a\nkeys: \x01\n", 2, id="control character"),
+            pytest.param(b"- a\n", 1, id="list"),
+            pytest.param(b"store\n", 1, id="word"),
+            pytest.param(b"[" * 20_000, 0, id="deep"),
+            pytest.param(b"#" * 2_000_000, 0, id="large"),
+        ],
+    )
+    def test_not_a_configuration(self, write, data: bytes, line: int) -> None:
+        """A file of another kind is one error on the line that shows it."""
+        assert [at for at, _, _ in faults(write(data))] == [line]
+
+    def test_errors_stay_short(self, write) -> None:
+        """A word of any length is cut in the message."""
+        found = faults(write(GOOD + "a" * 100_000 + ": 1\n"))
+        assert len(found[0][1]) < 200
+
+
+SCALARS = st.one_of(
+    st.sampled_from(
+        ["", "~", "true", "990000001", "1e5", "his", "mllp", ".inf", "0o7", "[]", "{}", "*a", "&a", "!!str", "|"]
+    ),
+    st.text(max_size=12),
+    st.integers().map(str),
+)
+KEYS = st.one_of(
+    st.sampled_from(
+        [*config.Config.__struct_fields__, *config.Feed.__struct_fields__, *config.Establishment.__struct_fields__]
+    ),
+    st.text(max_size=6),
+)
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map(lambda items: "[" + ", ".join(items) + "]"),
+        st.lists(st.tuples(KEYS, inner), max_size=4).map(
+            lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
+        ),
+    ),
+    max_leaves=12,
+)
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class TestNeverAnythingElse:
+    """Whatever the file, a Config or ConfigErrors."""
+
+    @QUICK
+    @given(st.binary(max_size=200))
+    def test_bytes(self, write, data: bytes) -> None:
+        """Any bytes give a list of ConfigError, each about this file."""
+        path = write(data)
+        found = config.problems(path, LISTENERS)
+        assert found
+        assert {error.file for error in found} == {str(path)}
+
+    @QUICK
+    @given(st.lists(st.tuples(KEYS, TREES), max_size=4))
+    def test_trees(self, write, pairs: list[tuple[str, str]]) -> None:
+        """Any YAML under known and unknown names gives ConfigErrors only."""
+        text = "".join(f"{key}: {value}\n" for key, value in pairs).encode("utf-8", "replace")
+        assert all(isinstance(error, ConfigError) for error in config.problems(write(text), LISTENERS))
+
+    @QUICK
+    @given(st.integers(0, 8), KEYS, TREES)
+    def test_one_line_of_a_good_file(self, write, number: int, key: str, tree: str) -> None:
+        """A good file with one line replaced is read, or its faults are ConfigErrors; load and problems agree."""
+        lines = GOOD.splitlines()
+        indent = len(lines[number]) - len(lines[number].lstrip(" -"))
+        lines[number] = lines[number][:indent] + f"{key}: {tree}"
+        path = write("\n".join(lines).encode("utf-8", "replace"))
+        found = config.problems(path, LISTENERS)
+        if found:
+            with pytest.raises(ConfigError):
+                config.load(path, LISTENERS)
+        else:
+            assert config.load(path, LISTENERS).feeds

@@ -1,0 +1,199 @@
+"""accept -> parse -> batch -> commit -> acknowledge -> fold: the promises of the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.feed import Feed
+from engine.ledger import tallies
+from engine.ledger.ledger import Ledger
+from engine.metrics.settings import RuleSettings
+from engine.parsers.context import default
+from engine.pipeline import Pipeline
+from engine.privacy import Digests
+from engine.receipt import Receipt
+from engine.seal import Seal
+from tests.messages import adt, stay
+
+KEY = b"k" * 32
+IDS = {"pseudonyms": b"12345678"}
+
+
+def feed(**more: Any) -> Feed:
+    """A feed that reads HL7 with pseudonyms good for tests only."""
+    return Feed("his", default(), Digests(KEY), Seal(KEY), **more)
+
+
+@asynccontextmanager
+async def running(path: Path, **more: Any) -> AsyncIterator[tuple[Pipeline, Ledger]]:
+    """A pipeline over a store in ``path``."""
+    ledger = Ledger(path / "jauge.db", RuleSettings(), IDS)
+    pipeline = Pipeline(ledger, {"his": feed(**more)})
+    pipeline.start()
+    try:
+        yield pipeline, ledger
+    finally:
+        await pipeline.stop()
+        ledger.close()
+
+
+async def folded(ledger: Ledger) -> None:
+    """Wait until nothing is pending."""
+    for _ in range(500):
+        if not ledger.journal.pending:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the journal was not folded")
+
+
+def counter(ledger: Ledger, name: str, code: str = "") -> int:
+    """One counter of the feed."""
+    return ledger.journal.counters["his", name, code]
+
+
+async def test_a_receipt_is_given_once_the_message_is_on_disk(tmp_path: Path) -> None:
+    """At the instant of the receipt, another connection to the store sees the message."""
+    async with running(tmp_path) as (pipeline, _):
+        seen: list[int] = []
+
+        def done(_: Receipt) -> None:
+            other = sqlite3.connect(tmp_path / "jauge.db")
+            seen.append(other.execute("SELECT count(*) FROM seen").fetchone()[0])
+            other.close()
+
+        pipeline.submit(adt(1), "his", done)
+        assert (await pipeline.accept(adt(2), "his")).status == "accepted"
+        assert seen
+        assert seen[0] >= 1
+
+
+async def test_the_same_message_is_acknowledged_and_counted_once(tmp_path: Path) -> None:
+    """In one batch, in two, and after a restart."""
+    async with running(tmp_path) as (pipeline, _):
+        receipts = await asyncio.gather(*(pipeline.accept(adt(1), "his") for _ in range(3)))
+        assert sorted(receipt.status for receipt in receipts) == ["accepted", "duplicate", "duplicate"]
+    async with running(tmp_path) as (pipeline, ledger):
+        assert (await pipeline.accept(adt(1), "his")).status == "duplicate"
+        assert (counter(ledger, "received"), counter(ledger, "duplicate")) == (4, 3)
+
+
+async def test_a_control_id_used_again_is_a_new_message(tmp_path: Path) -> None:
+    """The same control id with other content: accepted, and counted as reused."""
+    async with running(tmp_path) as (pipeline, ledger):
+        assert (await pipeline.accept(adt(1), "his")).status == "accepted"
+        assert (await pipeline.accept(adt(1, visit=2), "his")).status == "accepted"
+        assert counter(ledger, "reused") == 1
+
+
+async def test_what_cannot_be_read_is_put_aside_sealed(tmp_path: Path) -> None:
+    """Acknowledged, counted by its code, and only the sealing key opens it."""
+    junk = b"H|^~\\&|MARKED-NAME"
+    async with running(tmp_path) as (pipeline, ledger):
+        receipt = await pipeline.accept(junk, "his")
+        assert (receipt.status, receipt.code) == ("aside", "not-hl7")
+        assert counter(ledger, "rejected", "not-hl7") == 1
+        assert ledger.journal.aside == 1
+    store = sqlite3.connect(tmp_path / "jauge.db")
+    (sealed,) = store.execute("SELECT sealed FROM aside").fetchone()
+    store.close()
+    assert b"MARKED" not in sealed
+    assert Seal(KEY).open(sealed, b"his") == junk
+
+
+async def test_refusing_is_the_other_choice(tmp_path: Path) -> None:
+    """Refused, counted, and nothing kept: the same message may come again and is refused again."""
+    async with running(tmp_path, unreadable="refuse") as (pipeline, ledger):
+        for _ in range(2):
+            assert (await pipeline.accept(b"H|^~\\&|", "his")).status == "refused"
+        assert counter(ledger, "rejected", "not-hl7") == 2
+        assert ledger.journal.aside == 0
+
+
+async def test_messages_that_are_not_production_are_acknowledged_and_not_counted(tmp_path: Path) -> None:
+    """MSH-11 = T or D."""
+    async with running(tmp_path) as (pipeline, ledger):
+        for event in ("A01", "A03"):
+            assert (await pipeline.accept(adt(1, event, processing="T"), "his")).status == "accepted"
+        await folded(ledger)
+        assert counter(ledger, "not-production") == 2
+    store = sqlite3.connect(tmp_path / "jauge.db")
+    assert not tallies.stored(store)
+    store.close()
+
+
+async def test_a_locked_store_makes_the_engine_say_so_and_lose_nothing(tmp_path: Path) -> None:
+    """Unavailable while another process holds the store; accepted when the sender tries again."""
+    async with running(tmp_path) as (pipeline, ledger):
+        ledger._connection.execute("PRAGMA busy_timeout=50")
+        other = sqlite3.connect(tmp_path / "jauge.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert (await pipeline.accept(adt(1), "his")).status == "unavailable"
+        assert not pipeline.available
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await pipeline.accept(adt(1), "his")).status == "accepted"
+        assert pipeline.available
+
+
+async def test_a_message_that_cannot_be_folded_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in a rule puts one message aside; the ones around it are counted."""
+    async with running(tmp_path) as (pipeline, ledger):
+        take = ledger.book._take
+        bad = len(b"")
+
+        def failing(fact: Any, encoded: bytes) -> None:
+            nonlocal bad
+            if getattr(fact, "event", "") == "A02":
+                bad += 1
+                raise ZeroDivisionError
+            take(fact, encoded)
+
+        monkeypatch.setattr(ledger.book, "_take", failing)
+        admission, discharge = stay(1)
+        for payload in (admission, adt(9, "A02"), discharge):
+            assert (await pipeline.accept(payload, "his")).status == "accepted"
+        await folded(ledger)
+        assert bad
+        assert counter(ledger, "rejected", "not-folded") == 1
+        assert counter(ledger, "received") == 3
+        assert sum(n for v, n in tallies.stored(ledger._connection).items() if v.indicator == "DS1.1") == 1
+
+
+async def test_receipts_come_in_the_order_of_submission(tmp_path: Path) -> None:
+    """Whatever becomes of each."""
+    async with running(tmp_path) as (pipeline, _):
+        order: list[int] = []
+        for number in range(50):
+            payload = b"noise%d" % number if number % 3 == 0 else adt(number)
+            pipeline.submit(payload, "his", lambda _, number=number: order.append(number))  # type: ignore[misc]
+        await pipeline.accept(adt(99), "his")
+        assert order == list(range(50))
+
+
+async def test_stopping_answers_everything_that_was_submitted(tmp_path: Path) -> None:
+    """Nothing is lost, nothing is left without an answer."""
+    answered: list[Receipt] = []
+    async with running(tmp_path) as (pipeline, _):
+        for number in range(200):
+            pipeline.submit(adt(number), "his", answered.append)
+    assert [receipt.status for receipt in answered] == ["accepted"] * 200
+
+
+async def test_what_was_not_folded_is_folded_after_a_restart(tmp_path: Path) -> None:
+    """The journal is on disk: a stop between the commit and the fold loses nothing."""
+    ledger = Ledger(tmp_path / "jauge.db", RuleSettings(), IDS)
+    ledger.record([feed().read(payload, 1) for payload in stay(1)])
+    ledger.close()
+    async with running(tmp_path) as (_, ledger):
+        await folded(ledger)
+        assert sum(n for v, n in tallies.stored(ledger._connection).items() if v.indicator == "DS1.1") == 1
+        assert ledger.audit() == []
