@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 from importlib import import_module
@@ -52,6 +53,10 @@ def main() -> int:
     if not options.json:
         console.print(
             f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n", highlight=False
+        )
+    if os.getloadavg()[0] > 0.5:
+        print(
+            f"this machine is busy (load {os.getloadavg()[0]:.1f}): times will be worse than they are", file=sys.stderr
         )
     failed = False
     for name in options.names or NAMES:

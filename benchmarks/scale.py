@@ -1,4 +1,5 @@
-"""Flat in the history: /metrics and memory with a thousand stays in the store, and with a million.
+"""Flat in the history: /metrics and memory with a thousand stays in the store, and with a million; and the messages it
+then takes in.
 
 Each count has its own store and its own ``jauge run``; the page is fetched over HTTP, as Prometheus does. The store is filled
 through the ledger itself, which takes minutes for a million (``--stays 1000,100000`` is quicker).
@@ -6,17 +7,22 @@ through the ledger itself, which takes minutes for a million (``--stays 1000,100
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
 from statistics import median
 from time import perf_counter, sleep
 
+from benchmarks.load import pipelined
+from benchmarks.mllp import frames
 from benchmarks.population import populate
 from benchmarks.result import Budget, Figure, Result
 from benchmarks.subject import Engine, configure, engine, folder
 
 FETCHES = 60
+MESSAGES = 5_000
+"""Sent to each engine before its memory is read: an engine that has just started has read nothing of its store."""
 
 
 def fetch(running: Engine) -> float:
@@ -54,8 +60,12 @@ def run(options: Namespace) -> Result:
             for count, running in engines.items():
                 times[count].append(fetch(running))
         idle_memory = idle.memory()
+        rates = {}
         for count, running in engines.items():
-            memory[count], pages[count] = running.memory(), len(running.metrics())
+            load = asyncio.run(pipelined(running.mllp, frames(MESSAGES)))
+            rates[count], pages[count] = load.rate, len(running.metrics())
+            running.settle()
+            memory[count] = running.memory()
     few, many = counts[0], counts[-1]
     floor = median(times[few])
     for count in counts:
@@ -68,12 +78,19 @@ def run(options: Namespace) -> Result:
             )
         )
         result.figures.append(
-            Figure(f"{count:,} stays: memory over an idle engine", (memory[count] - idle_memory) / 1e6, "MB")
+            Figure(f"{count:,} stays: one pipelined sender", rates[count], "msg/s", rates[count] / rates[few])
         )
-    result.figures.append(Figure("an idle engine: memory", idle_memory / 1e6, "MB"))
+        over = (memory[count] - idle_memory) / 1e6
+        result.figures.append(Figure(f"{count:,} stays: memory over an idle empty engine", over, "MB"))
+    result.figures.append(Figure("an idle empty engine: memory", idle_memory / 1e6, "MB"))
     result.budgets.append(Budget(f"/metrics, {many:,} stays over {few:,}", median(times[many]) / floor, 1.2))
     result.budgets.append(
-        Budget(f"memory, {many:,} stays over an idle engine", (memory[many] - idle_memory) / 1e6, 150, "MB")
+        Budget(
+            f"memory, {many:,} stays and {MESSAGES:,} more messages, over an idle empty engine",
+            (memory[many] - idle_memory) / 1e6,
+            150,
+            "MB",
+        )
     )
     return result
 

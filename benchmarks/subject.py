@@ -98,6 +98,22 @@ class Engine:
         with urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=60) as answer:
             return bytes(answer.read())
 
+    def pending(self) -> int:
+        """Messages that are on disk and not in the indicators yet."""
+        for line in self.metrics().splitlines():
+            if line.startswith(b"jauge_ledger_pending_messages "):
+                return int(float(line.split()[1]))
+        raise RuntimeError("/metrics has no jauge_ledger_pending_messages")
+
+    def settle(self, seconds: float = 120.0) -> float:
+        """Wait until everything is counted; messages counted a second meanwhile (0 when there was nothing to wait for)."""
+        start, first = monotonic(), self.pending()
+        while self.pending():
+            if monotonic() - start > seconds:
+                raise TimeoutError(f"still not counted after {seconds:.0f} s")
+            sleep(0.1)
+        return first / (monotonic() - start) if first > 100 else 0.0
+
 
 def configure(place: Path) -> Path:
     """Write a configuration into a folder (unless it has one) and give its path."""

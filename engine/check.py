@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
+from engine import facts
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
 from engine.parsers import batch, cda, deep, er7, hl7, ins, kinds, patient, payloads
@@ -53,6 +54,9 @@ class Ins(Struct, frozen=True):
     qualified: bool
 
 
+_PLACEHOLDER: Final = "document-not-xml"
+
+
 class Document(Struct, frozen=True):
     """A CDA. ``where`` is its place in the message that carries it (``OBX[1]-5``)."""
 
@@ -74,7 +78,7 @@ class Result(Struct, frozen=True):
     ok: bool
     problems: tuple[Flag, ...]
     message: str = ""  # of an HL7 message: "ADT^A01"
-    document: Document | None = None  # of a CDA
+    document: Document | None = None  # of a CDA; of a message, the first one it carries that could be read
     documents: tuple[Document, ...] = ()  # of an HL7 message
 
 
@@ -186,12 +190,17 @@ class _Checker:
         except ParseError as error:
             return Result(name, "hl7", False, (Flag(error.code, error.where),))
         documents = tuple(self._documents(message)) if parsed.message.startswith(("MDM", "ORU")) else ()
+        if not any(isinstance(fact, facts.Document) for fact in parsed.facts):
+            # A mail that came in, a request of teleradiology: what it carries need not be a CDA.
+            documents = tuple(document for document in documents if document.ok)
         theirs = {flag for document in documents if document.ok for flag in document.problems}
         problems = tuple(dict.fromkeys(flag for flag in parsed.flags if flag not in theirs))
         if self._deep:
             problems += deep.validate(raw)
-        ok = all(document.ok for document in documents)
-        return Result(name, "hl7", ok, problems, message=parsed.message, documents=documents)
+        # A placeholder, or another format than XML, is a remark on a message that was read; a damaged CDA is not.
+        ok = all(document.ok or document.problems[0].code == _PLACEHOLDER for document in documents)
+        read = next((document for document in documents if document.ok), None)
+        return Result(name, "hl7", ok, problems, message=parsed.message, document=read, documents=documents)
 
     def _documents(self, message: er7.Message) -> Iterator[Document]:
         context = self._context
@@ -255,7 +264,7 @@ def render(results: Sequence[Result], console: Console) -> None:
         table.add_column(heading, overflow="fold")
     for result in results:
         name = Path(result.file).name
-        if result.document is not None:
+        if result.format == "cda" and result.document is not None:
             table.add_row(_mark(result.ok), Text(name), "CDA", *_cells(result.document))
             continue
         content = result.message or result.format

@@ -23,6 +23,7 @@ from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
 from engine.ledger import journal
 from engine.ledger.ledger import Ledger, known_keys
+from engine.ledger.schema import StoreError
 from engine.listeners.listener import Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
 from engine.metrics import periods, values
@@ -97,6 +98,14 @@ def open_ledger(config: Config, keys: Keys, *, read_only: bool = False, clock: C
 def keys_of(config: Config) -> Keys:
     """The keys, made at the first start; they must be those the store was written with."""
     return open_keys(config.keys, known_keys(config.store))
+
+
+def read_ledger(config: Config) -> tuple[Ledger, Keys]:
+    """The ledger, for reading only: beside a running engine or without one. Makes nothing."""
+    if not config.store.exists():
+        raise StoreError(f"{config.store}: there is no store here; start the engine once, or name another configuration")
+    keys = keys_of(config)
+    return open_ledger(config, keys, read_only=True), keys
 
 
 class Engine:

@@ -164,6 +164,14 @@ class TestMessages:
         assert [one["ok"] for one in found["documents"]] == [False, True]
         assert found["documents"][0]["problems"][0]["code"] == "xml-truncated"
 
+    def test_incoming_mail(self, tmp_path: Path) -> None:
+        """A mail that came in may carry something else than a CDA; a CDA in it is shown."""
+        profile = b"UNICODE UTF-8|||1.1^CISIS_CDA_HL7_LPS"
+        for document, count in ((b"PK", 0), (LETTER, 1)):
+            (found,) = shown(tmp_path, carrying(document).replace(b"UNICODE UTF-8", profile))
+            assert found["ok"]
+            assert len(found.get("documents", [])) == count
+
     def test_document_problems_stay_with_it(self, tmp_path: Path) -> None:
         """What is wrong with a document is told at the document, not twice."""
         (found,) = shown(tmp_path, carrying(LETTER.replace(b'"11490-0"', b'"99999-9"')))

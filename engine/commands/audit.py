@@ -10,12 +10,12 @@ from rich.table import Table
 from engine.config import Config
 from engine.ledger.ledger import Difference
 from engine.metrics import periods
-from engine.service import keys_of, open_ledger
+from engine.service import read_ledger
 
 
 def audit(config: Config) -> list[Difference]:
     """Recount everything from the facts; what differs from the tallies."""
-    ledger = open_ledger(config, keys_of(config), read_only=True)
+    ledger, _ = read_ledger(config)
     try:
         return ledger.audit()
     finally:

@@ -19,14 +19,13 @@ from engine.metrics.rules.proof import qualification
 from engine.metrics.rules.verdict import MET, Verdict
 from engine.metrics.settings import RuleSettings
 from engine.privacy import Pseudonyms
-from engine.service import keys_of, open_ledger, rule_settings
+from engine.service import read_ledger, rule_settings
 
 
 def explain(config: Config, number: str) -> list[dict[str, Any]]:
     """The stays under a visit number, or a dossier number (in clear: it does not leave this process)."""
-    keys = keys_of(config)
+    ledger, keys = read_ledger(config)
     pseudonyms = Pseudonyms(keys.pseudonyms)
-    ledger = open_ledger(config, keys, read_only=True)
     try:
         value = number.strip().encode()
         for domain in dict.fromkeys(e.domain for e in config.establishments):

@@ -17,7 +17,7 @@ from engine.inventory import load as load_inventory
 from engine.metrics import periods, values
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue
-from engine.service import connections_of, keys_of, open_ledger
+from engine.service import connections_of, read_ledger
 
 
 class Rates(Struct, frozen=True):
@@ -32,7 +32,7 @@ class Rates(Struct, frozen=True):
 
 def rates(config: Config, today: date | None = None) -> Rates:
     """The rates of a day (default: today)."""
-    ledger = open_ledger(config, keys_of(config), read_only=True)
+    ledger, _ = read_ledger(config)
     try:
         inventory = load_inventory(config.inventory) if config.inventory else Inventory()
         connections = connections_of(config, ledger, inventory)

@@ -52,8 +52,6 @@ class StoreError(Exception):
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the store. Durable as SQLite can be: WAL with ``synchronous=FULL``, so a commit is on disk when it returns."""
     if read_only:
-        if not path.exists():
-            raise StoreError(f"{path}: there is no store here; start the engine once, or name another configuration")
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA query_only=ON")
         _check_version(connection, path)

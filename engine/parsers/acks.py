@@ -42,7 +42,7 @@ def technical(message: Message, envelope: Envelope, context: Context) -> Reading
     if msa is None:
         raise ParseError("segment-missing", "MSA")
     code = msa.code(1)
-    answered = msa.value(2)
+    answered = msa.whole(2)
     if code not in _ACCEPTED and code not in _REFUSED:
         return _nothing(Flag("answer-unknown", "MSA-1"))
     if not answered:
@@ -69,7 +69,7 @@ def business(message: Message, envelope: Envelope, context: Context) -> Reading:
     said = main.code(5)
     if layer is None or (said not in _YES and said != "N"):
         return _nothing(Flag("answer-unknown", "OBX-5"))
-    answered = main.value(4)
+    answered = main.whole(4)
     if not answered:
         return _nothing(Flag("answer-to-nothing", "OBX-4"))
     accepted = said in _YES

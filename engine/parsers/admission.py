@@ -332,8 +332,15 @@ def reader(context: Context) -> Short:
         if not raw.startswith(_START):
             return None
         stop = raw.find(b"\r")
-        if stop < 0:
-            return None
+        if stop < 0 or raw[stop + 1 : stop + 2] == b"\n":
+            # LF or CRLF: the same content, and the same digest, as with CR.
+            if len(raw) >= LARGE:
+                return None
+            raw = raw.replace(b"\n", b"\r") if stop < 0 else raw.replace(b"\r\n", b"\r")
+            raw = raw.rstrip(b"\r")
+            stop = raw.find(b"\r")
+            if stop < 0:
+                return None
         msh = raw[:stop]
         # The names before the date (of this century) and the end of the segment are the same all day long.
         cut = msh.find(b"|20", 9)

@@ -8,6 +8,7 @@ the declared single-byte set, or with ISO-8859-15 (Windows-1252 when it uses byt
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from engine.errors import Flag
@@ -41,6 +42,7 @@ UNDECLARED: Final = (Flag("charset-undeclared", "MSH-18"),)
 UNKNOWN: Final = (Flag("charset-unknown", "MSH-18"),)
 
 
+@lru_cache(maxsize=64)
 def codec(declared: str) -> str | None:
     """Python codec of a value of MSH-18, however it is spelled; ``""`` when empty, ``None`` when unknown."""
     return _NAMES.get(_PUNCTUATION.sub("", declared.upper()))

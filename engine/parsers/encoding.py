@@ -15,6 +15,7 @@ from msgspec import Struct
 NULL: Final = b'""'
 """The explicit null: "erase the stored value". Never an identifier."""
 
+_MARKS: Final = b"_-."
 _HIGHLIGHT: Final = frozenset({"H", "N"})
 _BREAK: Final = re.compile(r"\.(br|sp|fi|nf|in|ti|sk|ce)[+-]?\d*", re.IGNORECASE)
 _HEX: Final = re.compile(r"X((?:[0-9A-Fa-f]{2})+)")
@@ -37,6 +38,8 @@ class Encoding(Struct, frozen=True):
 
     def value(self, leaf: bytes) -> bytes:
         """An identifier as UTF-8 without surrounding white space; empty for an empty leaf and for the null ``""``."""
+        if leaf.isalnum():
+            return leaf
         if leaf.isascii() and self.escape not in leaf:
             found = leaf.strip()
         else:
@@ -45,6 +48,10 @@ class Encoding(Struct, frozen=True):
 
     def code(self, leaf: bytes) -> str:
         """A code, upper case, with every white space removed (blanks inside codes occur); empty for ``""``."""
+        if leaf.translate(None, _MARKS).isalnum():  # ASCII letters and digits only: nothing to unescape or to remove
+            return leaf.decode("ascii").upper()
+        if not leaf:
+            return ""
         found = "".join(self.text(leaf).split()).upper()
         return "" if found == '""' else found
 
@@ -58,7 +65,10 @@ class Encoding(Struct, frozen=True):
 
     def component_of(self, field: bytes, number: int) -> bytes:
         """Component ``number`` (from 1) of the first repetition of a field; empty when there is none."""
-        parts = field.split(self.repetition, 1)[0].split(self.component, number)
+        first = field.partition(self.repetition)[0]
+        if number == 1:
+            return first.partition(self.component)[0]
+        parts = first.split(self.component, number)
         return parts[number - 1] if len(parts) >= number else b""
 
     def subcomponents(self, component: bytes) -> list[bytes]:

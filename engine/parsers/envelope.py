@@ -6,6 +6,7 @@ HL7 v2.5 chapter 2, MSH; PAM-FR 3.1. The profile (MSH-21) is a hint only: many f
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -59,6 +60,7 @@ class Envelope(Struct, frozen=True):
         return f"{self.kind}^{self.event}" if self.event else self.kind
 
 
+@lru_cache(maxsize=1024)
 def parties(sending: tuple[bytes, bytes], receiving: tuple[bytes, bytes], encoding: Encoding) -> Parties:
     """Names of MSH-3 and 4, MSH-5 and 6; the universal id stands for a missing name."""
     texts = [_name(field, encoding) for field in (*sending, *receiving)]
@@ -107,7 +109,7 @@ def read(message: Message, context: Context) -> Envelope:
         event = evn.code(1) if evn is not None else ""
         event = event if _EVENT.fullmatch(event) else ""
     who = parties((header.field(3), header.field(4)), (header.field(5), header.field(6)), encoding)
-    control_id = header.value(10)
+    control_id = header.whole(10)
     mode = processing(header.field(11), encoding)
     at = context.zone.seconds(header.component(7, 1))
     flags = list(message.flags)

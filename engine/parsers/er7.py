@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import Flag, ParseError
@@ -46,7 +47,7 @@ class Segment:
     Field numbers are those of HL7 (MSH-1 is the field separator itself). A field that is absent is empty.
     """
 
-    __slots__ = ("_data", "_end", "_fields", "_start", "encoding", "name")
+    __slots__ = ("_data", "_end", "_fields", "_large", "_shift", "_start", "encoding", "name")
 
     def __init__(self, data: bytes, start: int, end: int, encoding: Encoding) -> None:
         self.name = data[start : start + 3]
@@ -54,6 +55,8 @@ class Segment:
         self._data = data
         self._start = start
         self._end = end
+        self._large = end - start >= LARGE
+        self._shift = 1 if self.name == b"MSH" else 0  # MSH-1 is the separator itself
         self._fields: list[bytes] | None = None
 
     def __repr__(self) -> str:
@@ -64,11 +67,11 @@ class Segment:
 
     def field(self, number: int) -> bytes:
         """The bytes of a field, repetitions and all, as sent."""
-        if self.name == b"MSH":
+        if self._shift:
             number -= 1
             if number == 0:
                 return self.encoding.field
-        if len(self) >= LARGE:
+        if self._large:
             start, end = self._find(number)
             return self._data[start:end]
         fields = self._fields
@@ -78,12 +81,11 @@ class Segment:
 
     def count(self) -> int:
         """How many fields the segment has, its name not counted."""
-        extra = 1 if self.name == b"MSH" else 0
-        return self._data.count(self.encoding.field, self._start, self._end) + extra
+        return self._data.count(self.encoding.field, self._start, self._end) + self._shift
 
     def span(self, number: int) -> tuple[int, int]:
         """Where a field stands in the message, as (start, end); an empty span when absent. Copies nothing."""
-        return self._find(number - 1 if self.name == b"MSH" else number)
+        return self._find(number - self._shift)
 
     def component(self, number: int, component: int) -> bytes:
         """A component of the first repetition of a field."""
@@ -96,6 +98,10 @@ class Segment:
     def value(self, number: int, component: int = 1) -> bytes:
         """A component read as an identifier: UTF-8, trimmed, empty for ``""``."""
         return self.encoding.value(self.component(number, component))
+
+    def whole(self, number: int) -> bytes:
+        """A field of type ST read as an identifier: whole, for a delimiter that is not escaped is part of it."""
+        return self.encoding.value(self.field(number))
 
     def _find(self, number: int) -> tuple[int, int]:
         separator = self.encoding.field
@@ -252,6 +258,7 @@ def _stripped(data: bytes, start: int, end: int) -> int:
     return end
 
 
+@lru_cache(maxsize=64)
 def _encoding(separator: bytes, declared: bytes, codec: str) -> Encoding:
     """MSH-2 read as characters. Missing ones are the usual ones (HL7 v2.5 2.5.4)."""
     characters = declared.decode(codec, "replace")

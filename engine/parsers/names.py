@@ -13,7 +13,8 @@ OTHER: Final = "other"
 
 _APPLICATION: Final = re.compile(r"[A-Za-z0-9._ -]{1,40}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
-_UNIT: Final = re.compile(r"[A-Za-z0-9_./-]{1,20}", re.ASCII)
+# UF codes are short (PMSI: 4 characters); a longer one is a label that strayed there.
+_UNIT: Final = re.compile(r"[A-Za-z0-9_./-]{1,10}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{10}", re.ASCII)
 
 

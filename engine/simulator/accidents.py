@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from engine.simulator import render, render_documents
-from engine.simulator.applications import DPI, LABEXT, PFI, RIS, TLR
+from engine.simulator.applications import AIRE, DPI, LABEXT, PFI, RIS, SGL, TLR
 from engine.simulator.clock import DAY, HOUR, MINUTE, Clock
 from engine.simulator.patients import Person, Registry
 from engine.simulator.production import BIOLOGY, IMAGING, LETTER, Production
@@ -48,6 +48,7 @@ class Accidents:
             self._external_laboratory()
         for _ in range(stays // 50 + 3):
             self._unreadable()
+        self._introduce(people)
 
     def _moment(self) -> int:
         return self.clock.now - self.random.randint(HOUR, 150 * DAY)
@@ -125,6 +126,24 @@ class Accidents:
         person = self.registry.person(at - DAY, at)
         self.reference.announce(person, at - 3 * HOUR, certain=True)
         self.production.biology(person, None, at + 30 * MINUTE, sender=LABEXT)
+
+    def _introduce(self, people: list[Person]) -> None:
+        """The INS is shown at least once, beyond doubt, to every application that takes the reference."""
+        at = self.clock.now - 2 * HOUR
+        known = [each for each in people if each.last.qualified and each.last.root in (8, 9) and not each.complicated]
+        if not known:
+            return
+        landscape, person = self.traffic.landscape, known[0]
+        shown = person.shown(person.face, at)
+        for application in landscape.applications:
+            if application.diet in ("all", "identity") and not application.ins_roots & {8, 9}:
+                news = render.Adt(event="A31", recorded=at, recorded_text=self.clock.text(at), shown=shown)
+                self.traffic.introduce(news, application)
+        if not landscape.aire.ins_roots & {8, 9}:
+            head = render.Head(AIRE, SGL, self.clock.text(at), self.traffic.control(AIRE), LATIN9.label)
+            number = f"P{self.production.desk.number()}"
+            self.traffic.post(DOCUMENTS, at + 1, render.order(head, shown, "", "", "O", number, "LAB"), LATIN9)
+            landscape.sent_by(AIRE, shown.ins_root, shown.qualified)
 
     def _unreadable(self) -> None:
         """Something nobody can read: noise, another format, a message cut before its kind."""

@@ -29,7 +29,7 @@ _BROKEN: Final = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Version:
     """One CDA, and its fate. ``way`` is "" when it stands accepted, else the reason decided for it."""
 
@@ -48,7 +48,7 @@ class Version:
     payloads: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Report:
     """A chain of versions. ``linked`` is how its messages tell the stay: visit, dossier, encounter, patient."""
 

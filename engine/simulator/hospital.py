@@ -124,15 +124,10 @@ class Hospital:
             return entry, entry + rng.randint(90, 300) * MINUTE
         nights = rng.choices((0, 1, rng.randint(2, 5), rng.randint(6, 12), rng.randint(13, 25)), (18, 16, 41, 20, 5))[0]
         leaving = entry + rng.randint(6, 10) * HOUR if nights == 0 else self._exit(clock.day(entry + nights * DAY))
-        if nights and self._nights and rng.random() < 0.06:
-            leaving = clock.at(rng.choice(self._nights), rng.choice((0, 1, 3, 23)), rng.randint(1, 58))
-            entry = (
-                clock.at(clock.day(leaving - nights * DAY), 10, rng.randint(0, 59))
-                if leaving - nights * DAY < start
-                else entry
-            )
-            if entry < start or leaving - entry < 7 * HOUR or leaving - entry > 30 * DAY:
-                leaving = self._exit(clock.day(entry + nights * DAY))
+        near = [night for night in self._nights if start + 3 * DAY < clock.at(night) - nights * DAY < start + 40 * DAY]
+        if nights and near and rng.random() < 0.15:
+            leaving = clock.at(near[0], rng.choice((0, 1, 3, 23)), rng.randint(1, 58))
+            entry = clock.at(clock.day(leaving - nights * DAY), 10, rng.randint(0, 59))
         if last and rng.random() < 0.02:  # today, before the present
             leaving = clock.at(clock.today, rng.choice((0, 1, 4)), rng.randint(1, 58))
             entry = leaving - rng.randint(2, 5) * DAY if leaving - entry > 30 * DAY else entry

@@ -89,7 +89,7 @@ class Shown(NamedTuple):
     qualified: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Face:
     """One file of a person under one IPP (a duplicate is a second face); both lists are in the order of time."""
 
@@ -113,7 +113,7 @@ class Face:
         return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Person:
     """One invented person, with all its stays and reports: the truth is summed over these."""
 

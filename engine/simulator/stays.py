@@ -33,7 +33,7 @@ WARDS: Final = {
 _TREATMENT: Final = {"I": "03", "E": "10", "O": "07", "R": "19", "V": ""}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Stay:
     """One venue as it really was, once everything is corrected. Times are epoch seconds."""
 

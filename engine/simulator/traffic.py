@@ -143,6 +143,10 @@ class Traffic:
         to = self.random.choice(application.endpoints)
         self._copy(message, to, application, acknowledged=True, counted=True, control=same)
 
+    def introduce(self, message: render.Adt, application: Application) -> None:
+        """A message of the reference to one application, which answers in its way."""
+        self._copy(message, application.endpoints[0], application, acknowledged=True, counted=True)
+
     def rehearse(self, message: render.Adt, application: Application) -> None:
         """A message of a test (MSH-11 = T), acknowledged: it proves nothing."""
         self._copy(message, application.endpoints[0], application, acknowledged=True, counted=False)

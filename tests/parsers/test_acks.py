@@ -90,6 +90,14 @@ def test_only_codes_are_kept_of_an_error(error: str, code: str) -> None:
     assert ("answer-without-error" in codes(parsed)) == (code == "other")
 
 
+def test_a_control_id_is_whole() -> None:
+    """MSH-10, MSA-2 and OBX-4 are plain strings: a delimiter in them is part of the number."""
+    expected = pseudonym("control", "SGL@LABO", b"L^5~1")
+    assert one(build(HEADER.format("ACK"), "MSA|AA|L^5~1"), Outcome).exchange == expected
+    assert one(build(HEADER.format("ZAM^Z01"), "OBX|1|CWE|ACK_RECEPTION_DMP|L^5~1|Y"), Outcome).exchange == expected
+    assert one(build(HEADER.format("ACK").replace("|P1|", "|L^5~1|").replace("PFI|HX", "SGL|LABO"), "MSA|AA|1"), Sent).exchange == expected
+
+
 def test_the_code_of_the_answer_wins_over_the_event() -> None:
     """OBX-3 tells the layer; the event stands in."""
     obx = "OBX|1|CWE|ACK_RECEPTION_MSS|L000501|Y"

@@ -79,8 +79,7 @@ def test_ordinary_messages_take_the_short_way(name: str) -> None:
         fixture("adt_a44_dossier_moved"),
         fixture("adt_a03_shifted_zbe"),
         fixture("oru_r01_lab_to_dmp"),
-        fixture("adt_a01_admission").replace(b"\r", b"\n"),
-        fixture("adt_a01_admission").replace(b"\r", b"\r\n"),
+        fixture("adt_a01_admission").replace(b"\rZFA", b"\n\rZFA"),
         adt("A01", PID, PV1),
         adt("A17", PID, PV1, PID, PV1),
         adt("A01", PID, PV1, ZBE, "une suite de texte"),
@@ -94,6 +93,15 @@ def test_ordinary_messages_take_the_short_way(name: str) -> None:
 def test_odd_messages_take_the_general_way(raw: bytes) -> None:
     """The short way gives up rather than guess."""
     assert admission.reader(CONTEXT)(raw) is None
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_other_line_ends_take_the_short_way_too(end: bytes) -> None:
+    """LF and CRLF are brought to CR."""
+    raw = fixture("adt_a01_admission")
+    other = raw.replace(b"\r", end)
+    for text in (other, other.rstrip(), other + end):
+        assert admission.reader(CONTEXT)(text) == hl7.read(text, CONTEXT) == hl7.read(raw, CONTEXT)
 
 
 def test_copies_of_one_event_differ_by_their_envelope_alone() -> None:
