@@ -61,14 +61,15 @@ def matricule(number: int) -> str:
     return f"{digits}{97 - int(digits) % 97:02d}"
 
 
-def admission(number: int = 1) -> bytes:
-    """One admission (ADT^A01, about 800 bytes) of its own patient, venue, movement and control id."""
+def admission(number: int = 1, patient: int | None = None) -> bytes:
+    """One admission (ADT^A01, about 800 bytes): its own control id and movement, and its own patient and venue unless given."""
+    person = number if patient is None else patient
     text = "\r".join(_ADMISSION).format(
         id=f"B{number:09d}",
-        ins=matricule(number),
-        ipp=f"7{number:08d}",
-        dossier=f"26{number:08d}",
-        visit=f"27{number:08d}",
+        ins=matricule(person),
+        ipp=f"7{person:08d}",
+        dossier=f"26{person:08d}",
+        visit=f"27{person:08d}",
         movement=f"9{number:08d}",
     )
     return text.encode() + b"\r"

@@ -59,11 +59,12 @@ class Feed(Struct, frozen=True):
 
     def _aside(self, payload: bytes, received: int, code: str, place: str) -> Entry:
         kept = self.unreadable == "put_aside"
+        content = self.digests(payload, _DIGEST)
         return Entry(
             feed=self.name,
             day=0,
-            control=b"",
-            content=self.digests(payload, _DIGEST),
+            control=content,
+            content=content,
             facts=None,
             received=received,
             code=code,
@@ -75,11 +76,12 @@ class Feed(Struct, frozen=True):
     def unfolded(self, facts: bytes, received: int) -> Entry:
         """The entry that keeps, sealed, facts that could not be counted."""
         sealed = self.seal.seal(facts, self.name.encode())
+        content = self.digests(sealed, _DIGEST)
         return Entry(
             feed=self.name,
             day=0,
-            control=b"",
-            content=self.digests(sealed, _DIGEST),
+            control=content,
+            content=content,
             facts=None,
             received=received,
             code="not-folded",

@@ -26,7 +26,7 @@ class Entry(Struct):
 
     feed: str
     day: int  # day of MSH-7 (epoch days); 0 when unreadable
-    control: bytes  # digest of (feed, sender, control id); empty when unreadable
+    control: bytes  # digest of (feed, sender, control id); that of the content when unreadable
     content: bytes  # digest of the bytes
     facts: bytes | None  # encoded; None when there is nothing to fold
     received: int  # epoch seconds
@@ -118,13 +118,12 @@ class Journal:
 
     def _first(self, entry: Entry, added: Counter[tuple[str, str, str]]) -> bool:
         """Whether this content was never seen under this control id; counts a control id used again."""
+        execute = self._connection.execute
         key = (entry.day, entry.control, entry.content)
-        if not self._connection.execute("INSERT OR IGNORE INTO seen VALUES(?, ?, ?)", key).rowcount:
+        if execute("INSERT OR IGNORE INTO seen VALUES(?, ?, ?)", key).rowcount:
+            return True
+        first = execute("SELECT content FROM seen WHERE day = ? AND control = ?", key[:2]).fetchone()[0]
+        if first == entry.content or not execute("INSERT OR IGNORE INTO reused VALUES(?, ?, ?)", key).rowcount:
             return False
-        if entry.control:
-            same = self._connection.execute(
-                "SELECT 1 FROM seen WHERE day = ? AND control = ? AND content <> ? LIMIT 1", key
-            ).fetchone()
-            if same is not None:
-                added[entry.feed, REUSED, ""] += 1
+        added[entry.feed, REUSED, ""] += 1
         return True

@@ -14,7 +14,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- Every message ever acknowledged: day of MSH-7, digest of (feed, sender, control id), digest of the content.
     -- The day comes first so that the insertions of one day touch few pages, however long the history.
     CREATE TABLE seen(day INTEGER NOT NULL, control BLOB NOT NULL, content BLOB NOT NULL,
-                      PRIMARY KEY(day, control, content)) WITHOUT ROWID;
+                      PRIMARY KEY(day, control)) WITHOUT ROWID;
+    -- The other contents of a control id that was used again.
+    CREATE TABLE reused(day INTEGER NOT NULL, control BLOB NOT NULL, content BLOB NOT NULL,
+                        PRIMARY KEY(day, control, content)) WITHOUT ROWID;
     -- Facts that are on disk and not yet in the subjects.
     CREATE TABLE journal(seq INTEGER PRIMARY KEY, facts BLOB NOT NULL);
     CREATE TABLE counters(feed TEXT NOT NULL, name TEXT NOT NULL, code TEXT NOT NULL, n INTEGER NOT NULL,

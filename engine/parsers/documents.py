@@ -96,7 +96,7 @@ def _came_in(message: Message, envelope: Envelope, results: list[Segment]) -> bo
     """A mail that the platform hands over: by its profile, else by the subject of an XDM mail in OBX-3.2."""
     if _LPS in envelope.profile:
         return True
-    return envelope.kind == "MDM" and any(obx.component(3, 2).lstrip().startswith(_XDM_SUBJECT) for obx in results)
+    return envelope.kind == "MDM" and any(_XDM_SUBJECT in obx.field(3) for obx in results)
 
 
 def _shared(

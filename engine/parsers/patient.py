@@ -6,6 +6,7 @@ PAM-FR 2.11 sections 3.3 and 4.4; RNIV; ``docs/rules.md`` section 2. Identifiers
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -76,20 +77,18 @@ def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PI
         if not value:
             continue
         kind = encoding.code(parts[4]) if len(parts) > 4 else ""
-        authority = encoding.subcomponents(parts[3]) if len(parts) > 3 else [b""]
-        name = encoding.text(authority[0]).strip()
-        oid = encoding.text(authority[1]).strip().lower().removeprefix("urn:oid:") if len(authority) > 1 else ""
+        authority = _authority(parts[3], encoding) if len(parts) > 3 else _NO_AUTHORITY
         if kind in _INS_TYPES:
-            root = _ins_root(kind, name, oid, flags, where)
+            root = _ins_root(kind, authority, flags, where)
             if root:
                 found.append((root, "".join(value.decode("utf-8", "replace").split()).upper()))
                 if any(part.strip() for part in parts[6:8]):
                     flags.append(Flag("ins-dated", where))
         elif kind == "NH":
-            if ins.root(oid) and ins.root(name):
+            if authority.oid_root and authority.name_root:
                 flags.append(Flag("ins-as-nh", where))
-        elif kind in {"PI", ""} and not oid.startswith(_NATIONAL_OIDS) and not name.upper().startswith(_NATIONAL_NAME):
-            scope = context.scope(name, oid)
+        elif kind in {"PI", ""} and not authority.national:
+            scope = context.scope(authority.name, authority.oid)
             pseudonym = context.pseudonym("ipp", scope, value)
             if kind:
                 typed.append((scope == context.domain, pseudonym))
@@ -124,16 +123,43 @@ def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PI
     )
 
 
-def _ins_root(kind: str, name: str, oid: str, flags: list[Flag], where: str) -> int:
+class _Authority(Struct, frozen=True):
+    """The HD of a CX-4, and what its parts mean for an INS."""
+
+    name: str
+    oid: str
+    name_root: int
+    oid_root: int
+    national: bool
+
+
+_NO_AUTHORITY: Final = _Authority(name="", oid="", name_root=INS_NONE, oid_root=INS_NONE, national=False)
+
+
+@lru_cache(maxsize=512)
+def _authority(component: bytes, encoding: Encoding) -> _Authority:
+    """Read CX-4; a hospital has a handful of them."""
+    parts = encoding.subcomponents(component)
+    name = encoding.text(parts[0]).strip()
+    oid = encoding.text(parts[1]).strip().lower().removeprefix("urn:oid:") if len(parts) > 1 else ""
+    return _Authority(
+        name="" if name == '""' else name,
+        oid=oid,
+        name_root=ins.root(name),
+        oid_root=ins.root(oid),
+        national=oid.startswith(_NATIONAL_OIDS) or name.upper().startswith(_NATIONAL_NAME),
+    )
+
+
+def _ins_root(kind: str, authority: _Authority, flags: list[Flag], where: str) -> int:
     """Authority of an INS repetition: its OID, else its name, else its FHIR type."""
     if kind != "INS":
         flags.append(Flag("ins-type-fhir", where))
-    if oid:
-        root = ins.root(oid)
-        if not root:
+    if authority.oid:
+        if not authority.oid_root:
             flags.append(Flag("ins-root-unknown", where))
-        return root
-    root = ins.root(name) or _INS_TYPES[kind]
+        return authority.oid_root
+    root = authority.name_root or _INS_TYPES[kind]
     flags.append(Flag("ins-oid-missing" if root else "ins-root-unknown", where))
     return root
 

@@ -66,24 +66,29 @@ def test_every_acknowledged_message_is_counted_once_over_fifty_kills(tmp_path: P
     ]
     shares = [messages[number::SENDERS] for number in range(SENDERS)]
     engine = RunningEngine(tmp_path)
-    kills = 0
-    while any(shares) or kills < KILLS:
+
+    def send(seconds: float | None) -> None:
+        """Send what is left, and kill the engine after so many seconds; None: let it take everything."""
+        nonlocal shares
         engine.start()
         senders = [Sender(engine.mllp, share) for share in shares]
         for sender in senders:
             sender.start()
-        if kills < KILLS:
-            # Most of the load must outlive the kills, so each life is short.
-            deadline = time.monotonic() + chance.uniform(0.005, 0.06)
-            while time.monotonic() < deadline:
-                time.sleep(0.002)
+        if seconds is not None:
+            time.sleep(seconds)
             engine.kill()
-            kills += 1
         for sender in senders:
             sender.join()
         shares = [sender.left for sender in senders]
-        if kills >= KILLS and engine.process is not None and engine.process.poll() is None and any(shares):
-            engine.stop()
+
+    lives = 0
+    for _ in range(KILLS):
+        before = sum(map(len, shares))
+        send(chance.uniform(0.005, 0.05))
+        lives += sum(map(len, shares)) < before
+    assert lives > KILLS // 3, "most lives must be under load"
+    send(None)
+    assert not any(shares)
     engine.settle()
     received = engine.value("jauge_messages_received_total", feed="his")
     duplicate = engine.value("jauge_messages_duplicate_total", feed="his")

@@ -2,15 +2,15 @@
 
 ``python -m tests.fuzz.fuzz_hl7 [SECONDS] [SEED]`` mutates the fixtures at random; ``--atheris`` hands over to atheris
 (coverage-guided) where it is installed. A finding is anything but facts or a :class:`ParseError`, two ways of reading that
-disagree, or a batch file that loses a message; it ends the run with the message in ``finding.er7`` of the current folder.
+disagree, or a blank payload from a file; it ends the run with the message in a temporary file.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+import tempfile
 import time
-from pathlib import Path
 
 from engine.errors import ParseError
 from engine.parsers import admission, hl7
@@ -32,14 +32,13 @@ def target(raw: bytes) -> None:
     else:
         short = SHORT(raw)
         assert short is None or short == found, "the two ways disagree"
-    for payload in split(raw + b"\r" + raw):
-        assert payload.strip()
+    assert all(payload.strip() for payload in split(raw + b"\r" + raw)), "a blank payload"
 
 
 def main(arguments: list[str]) -> int:
     """Fuzz; 0 when nothing was found."""
     if "--atheris" in arguments:
-        import atheris  # type: ignore[import-not-found,unused-ignore]
+        import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
         atheris.Setup([sys.argv[0], *(a for a in arguments if a != "--atheris")], target)
         atheris.Fuzz()
@@ -53,8 +52,9 @@ def main(arguments: list[str]) -> int:
         try:
             target(raw)
         except Exception as error:
-            Path("finding.er7").write_bytes(raw)
-            print(f"finding after {count} messages (seed {seed}): {type(error).__name__}")
+            with tempfile.NamedTemporaryFile(prefix="jauge-finding-", suffix=".er7", delete=False) as file:
+                file.write(raw)
+            print(f"{type(error).__name__} after {count} messages (seed {seed}): {file.name}")
             raise
         count += 1
     print(f"{count} messages, nothing found (seed {seed})")

@@ -117,7 +117,9 @@ def base64_of(text: str = CDA) -> str:
 
 def oru(*observations: str, profile: str = "2.1^CISIS_CDA_HL7_V2", before: tuple[str, ...] = ("ORC|NW",)) -> bytes:
     """An ORU^R01 with these OBX and PRT."""
-    header = rf"MSH|^~\&|SGL|LABO|PFI|HX|20260305151000||ORU^R01^ORU_R01|L000501|P|2.5|||||FRA|UNICODE UTF-8|||{profile}"
+    header = (
+        rf"MSH|^~\&|SGL|LABO|PFI|HX|20260305151000||ORU^R01^ORU_R01|L000501|P|2.5|||||FRA|UNICODE UTF-8|||{profile}"
+    )
     return build(header, PID, PV1, *before, "OBR|1|||11502-2^CR d'examens biologiques^LN", *observations)
 
 

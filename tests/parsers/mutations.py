@@ -19,8 +19,43 @@ from tests.parsers.messages import (
     oru,
 )
 
-_PIECES = [b"|", b"^", b"~", b"\\", b"&", b"\r", b"\n", b"\r\n", b'""', b" ", b"\x0b", b"\x1c", b"\x00", b"\xc2\xa0", b"\xe9", b"Y", b"N"]
-_TOKENS = ["INSERT", "UPDATE", "CANCEL", "A01", "A40", "Z99", "PROV", "VALI", "\\F\\", "\\X41\\", "20260302", "0", "É", "185057599900150", '""', ""]
+_PIECES = [
+    b"|",
+    b"^",
+    b"~",
+    b"\\",
+    b"&",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b'""',
+    b" ",
+    b"\x0b",
+    b"\x1c",
+    b"\x00",
+    b"\xc2\xa0",
+    b"\xe9",
+    b"Y",
+    b"N",
+]
+_TOKENS = [
+    "INSERT",
+    "UPDATE",
+    "CANCEL",
+    "A01",
+    "A40",
+    "Z99",
+    "PROV",
+    "VALI",
+    "\\F\\",
+    "\\X41\\",
+    "20260302",
+    "0",
+    "É",
+    "185057599900150",
+    '""',
+    "",
+]
 
 
 def corpus() -> list[bytes]:

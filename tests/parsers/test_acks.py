@@ -52,7 +52,9 @@ def test_a_refused_message_is_another_exchange() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ACK^R01^ACK", "ACK", "ACK^A03^ADT_A03", "ack"])
-@pytest.mark.parametrize(("code", "accepted"), [("AA", True), ("CA", True), ("AE", False), ("AR", False), ("CE", False), ("CR", False)])
+@pytest.mark.parametrize(
+    ("code", "accepted"), [("AA", True), ("CA", True), ("AE", False), ("AR", False), ("CE", False), ("CR", False)]
+)
 def test_every_code_and_every_spelling(kind: str, code: str, accepted: bool) -> None:
     """The six codes of both modes, whatever follows ACK."""
     assert one(build(HEADER.format(kind), f"MSA|{code} |L000501"), Outcome).accepted is accepted
@@ -95,7 +97,12 @@ def test_a_control_id_is_whole() -> None:
     expected = pseudonym("control", "SGL@LABO", b"L^5~1")
     assert one(build(HEADER.format("ACK"), "MSA|AA|L^5~1"), Outcome).exchange == expected
     assert one(build(HEADER.format("ZAM^Z01"), "OBX|1|CWE|ACK_RECEPTION_DMP|L^5~1|Y"), Outcome).exchange == expected
-    assert one(build(HEADER.format("ACK").replace("|P1|", "|L^5~1|").replace("PFI|HX", "SGL|LABO"), "MSA|AA|1"), Sent).exchange == expected
+    assert (
+        one(
+            build(HEADER.format("ACK").replace("|P1|", "|L^5~1|").replace("PFI|HX", "SGL|LABO"), "MSA|AA|1"), Sent
+        ).exchange
+        == expected
+    )
 
 
 def test_the_code_of_the_answer_wins_over_the_event() -> None:
@@ -107,7 +114,9 @@ def test_the_code_of_the_answer_wins_over_the_event() -> None:
 
 def test_a_zam_without_evn_is_dated_by_its_message() -> None:
     """EVN-2 is the date of the event, MSH-7 stands in."""
-    assert one(build(HEADER.format("ZAM^Z01"), "OBX|1|CWE|ACK_RECEPTION_DMP|L000501|Y"), Outcome).at == AT(b"20260305151001")
+    assert one(build(HEADER.format("ZAM^Z01"), "OBX|1|CWE|ACK_RECEPTION_DMP|L000501|Y"), Outcome).at == AT(
+        b"20260305151001"
+    )
 
 
 @pytest.mark.parametrize(("kind", "where"), [("ACK", "MSA"), ("ZAM^Z01", "OBX")])

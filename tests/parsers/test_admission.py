@@ -151,7 +151,32 @@ def test_memories_are_bounded() -> None:
 
 
 values = st.sampled_from(
-    ["", '""', "N", "Y", "V", "A", "I", "E", "9", "A03", "C", "HM", "03", "x", "É", "\\F\\", " ", "20260302", "2026", "1^^^HX^PI", "1~2", "6268", "VALI~HOMA", "L"],
+    [
+        "",
+        '""',
+        "N",
+        "Y",
+        "V",
+        "A",
+        "I",
+        "E",
+        "9",
+        "A03",
+        "C",
+        "HM",
+        "03",
+        "x",
+        "É",
+        "\\F\\",
+        " ",
+        "20260302",
+        "2026",
+        "1^^^HX^PI",
+        "1~2",
+        "6268",
+        "VALI~HOMA",
+        "L",
+    ],
 )
 
 
@@ -177,9 +202,17 @@ def test_both_ways_agree_on_damaged_messages(raw: bytes, seed: int) -> None:
 
 def test_the_movement_of_the_short_way_is_complete() -> None:
     """Every field has its value at its place."""
-    raw = adt("A03", field(PID, 30, "Y"), field(field(PV1, 5, "PRE1"), 45, "20260305140000"), field(ZBE, 6, "A03"), "ZFM||9")
+    raw = adt(
+        "A03", field(PID, 30, "Y"), field(field(PV1, 5, "PRE1"), 45, "20260305140000"), field(ZBE, 6, "A03"), "ZFM||9"
+    )
     found = admission.reader(CONTEXT)(raw)
     assert found is not None
     moved = one(found, Movement)
-    assert (moved.original, moved.preadmitted, moved.death, moved.level, moved.treatment) == ("A03", True, True, "V", "03")
+    assert (moved.original, moved.preadmitted, moved.death, moved.level, moved.treatment) == (
+        "A03",
+        True,
+        True,
+        "V",
+        "03",
+    )
     assert moved.exit > moved.entry > 0

@@ -71,7 +71,9 @@ def test_joined_fixtures_are_found_again(names: list[str], framed: bool) -> None
     assert list(split(joined)) == messages
 
 
-@given(st.lists(st.sampled_from([b"MSH", b"|", b"\r", b"\n", b"\x0b", b"\x1c", b"FHS|", b"BTS", b"x", b"\xef\xbb\xbf"])))
+@given(
+    st.lists(st.sampled_from([b"MSH", b"|", b"\r", b"\n", b"\x0b", b"\x1c", b"FHS|", b"BTS", b"x", b"\xef\xbb\xbf"]))
+)
 def test_no_bytes_make_it_fail(parts: list[bytes]) -> None:
     """Any bytes are some payloads, none of them blank, none longer than the file."""
     data = b"".join(parts)

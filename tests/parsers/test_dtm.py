@@ -42,7 +42,18 @@ def test_every_precision_is_read(text: bytes, expected: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b'""', b"hier", b"20261302", b"20260230101500", b"20260302246000", b"99991231235959", b"00010101", b"2026-03-02", b"2" * 99],
+    [
+        b"",
+        b'""',
+        b"hier",
+        b"20261302",
+        b"20260230101500",
+        b"20260302246000",
+        b"99991231235959",
+        b"00010101",
+        b"2026-03-02",
+        b"2" * 99,
+    ],
 )
 def test_what_is_no_date_is_zero(text: bytes) -> None:
     """Unreadable text and placeholders give 0, first and second time."""

@@ -62,5 +62,11 @@ def test_no_leaf_makes_it_fail(leaf: bytes, codec: str) -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
 def test_what_is_escaped_is_read_back(text: str) -> None:
     """Escaping the delimiters and reading the leaf gives the text again."""
-    escaped = text.replace("\\", "\\E\\").replace("|", "\\F\\").replace("^", "\\S\\").replace("~", "\\R\\").replace("&", "\\T\\")
+    escaped = (
+        text.replace("\\", "\\E\\")
+        .replace("|", "\\F\\")
+        .replace("^", "\\S\\")
+        .replace("~", "\\R\\")
+        .replace("&", "\\T\\")
+    )
     assert DEFAULT.text(escaped.encode()) == text

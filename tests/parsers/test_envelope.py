@@ -50,7 +50,9 @@ def test_no_type_is_a_refusal(written: bytes) -> None:
     assert caught.value.code == "no-message-type"
 
 
-@pytest.mark.parametrize(("written", "mode"), [("P", "P"), ("p", "P"), ("T^A", "T"), ("", ""), ("Production", "other"), ("é", "other")])
+@pytest.mark.parametrize(
+    ("written", "mode"), [("P", "P"), ("p", "P"), ("T^A", "T"), ("", ""), ("Production", "other"), ("é", "other")]
+)
 def test_the_processing_mode_is_a_letter(written: str, mode: str) -> None:
     """MSH-11.1."""
     assert read(field(MSH, 11, written)).processing == mode

@@ -101,7 +101,12 @@ def test_the_type_is_read_however_it_is_written(type_: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "value", "flag"),
-    [(7, "hier", "time-missing"), (10, "", "control-id-missing"), (11, "D", "not-production"), (11, "T^A", "not-production")],
+    [
+        (7, "hier", "time-missing"),
+        (10, "", "control-id-missing"),
+        (11, "D", "not-production"),
+        (11, "T^A", "not-production"),
+    ],
 )
 def test_a_poor_envelope_is_flagged(number: int, value: str, flag: str) -> None:
     """Missing time or control id, and processing other than production."""
@@ -118,7 +123,10 @@ def test_messages_without_control_id_are_not_one_exchange() -> None:
 
 def test_odd_application_names_become_other_and_stay_apart() -> None:
     """A name that may not be shown is still a scope of its own."""
-    raws = [build(field(MSH, 3, name), EVN, PID, PV1, ZBE) for name in ("Identité Un", "Identité Deux", "185057599900150", "^1.2.250.9^ISO", "")]
+    raws = [
+        build(field(MSH, 3, name), EVN, PID, PV1, ZBE)
+        for name in ("Identité Un", "Identité Deux", "185057599900150", "^1.2.250.9^ISO", "")
+    ]
     parsed = [parse(raw) for raw in raws]
     assert [one(found, Sent).sender for found in parsed] == ["other@HX", "other@HX", "other@HX", "1.2.250.9@HX", "@HX"]
     assert len({one(found, Sent).exchange for found in parsed}) == 5
@@ -134,7 +142,18 @@ def test_the_digest_tells_a_resend_from_a_reused_number() -> None:
 
 def test_nothing_clear_is_in_facts_or_flags() -> None:
     """No identifier, name or address of a message is found in what it gives."""
-    marks = [b"700001", b"185057599900150", b"ESSAI", b"LOUIS", b"26000123", b"260004567", b"900001", b"G000101", b"L000501", b"medecin"]
+    marks = [
+        b"700001",
+        b"185057599900150",
+        b"ESSAI",
+        b"LOUIS",
+        b"26000123",
+        b"260004567",
+        b"900001",
+        b"G000101",
+        b"L000501",
+        b"medecin",
+    ]
     for raw in CORPUS:
         found = outcome(raw)
         assert isinstance(found, Parsed)
@@ -208,7 +227,9 @@ def test_the_order_of_segments_does_not_matter(segments: list[str]) -> None:
     assert [type(fact) for fact in found.facts] == [Identity, Movement, Sent]
 
 
-@given(st.sampled_from(["|^~\\&", "#!%$@", "|^˜\\&", "§^~\\&"]), st.sampled_from(["adt_a01_admission", "adt_a40_merge"]))
+@given(
+    st.sampled_from(["|^~\\&", "#!%$@", "|^˜\\&", "§^~\\&"]), st.sampled_from(["adt_a01_admission", "adt_a40_merge"])
+)
 def test_delimiters_do_not_matter(separators: str, name: str) -> None:
     """A message written with other delimiters gives the same facts."""
     raw = fixture(name).decode()

@@ -72,7 +72,11 @@ def test_the_same_ins_on_both_sides_is_not_retired() -> None:
 def test_numbers_are_renamed(event: str, mrg: str, kind: str, kept: bytes, dropped: bytes) -> None:
     """Each event renames the number it is about."""
     found = one(adt(event, PLAIN, mrg, PV1), Alias)
-    assert (found.kind, found.kept, found.dropped) == (kind, pseudonym(kind, DOMAIN, kept), pseudonym(kind, DOMAIN, dropped))
+    assert (found.kind, found.kept, found.dropped) == (
+        kind,
+        pseudonym(kind, DOMAIN, kept),
+        pseudonym(kind, DOMAIN, dropped),
+    )
 
 
 def test_everything_or_a_venue_changes_patient() -> None:

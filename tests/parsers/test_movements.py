@@ -115,7 +115,13 @@ def test_a_shifted_zbe_is_put_back_around_its_action(shift: int) -> None:
     zbe = "|".join(head + [""] * (1 + shift) + rest)
     found = parse(adt("Z99", PID, PV1, zbe))
     moved = one(found, Movement)
-    assert (moved.action, moved.historic, moved.original, moved.unit, moved.nature) == ("UPDATE", True, "A02", "6268", "HM")
+    assert (moved.action, moved.historic, moved.original, moved.unit, moved.nature) == (
+        "UPDATE",
+        True,
+        "A02",
+        "6268",
+        "HM",
+    )
     assert ("movement-shifted" in codes(found)) == (shift != 0)
 
 
@@ -232,7 +238,9 @@ def test_a_movement_without_venue_nor_dossier_is_no_movement() -> None:
     assert "venue-missing" in codes(parsed)
 
 
-@pytest.mark.parametrize(("event", "content", "moved"), [("A08", "identity", 1), ("A31", "identity", 0), ("A10", "identity", 1)])
+@pytest.mark.parametrize(
+    ("event", "content", "moved"), [("A08", "identity", 1), ("A31", "identity", 0), ("A10", "identity", 1)]
+)
 def test_events_around_movements(event: str, content: str, moved: int) -> None:
     """A08 and tracking say something of the venue but are no movement message; A31 is about the person alone."""
     parsed = parse(adt(event, PID, field(PV1, 11, "BLOC1"), "ZFP|"))
@@ -246,7 +254,9 @@ def test_swapped_beds_move_two_patients() -> None:
     """An A17 has two groups."""
     second = field(PID, 3, "700002^^^HX^PI"), field(PV1, 19, "260004568")
     parsed = parse(adt("A17", PID, PV1, *second))
-    assert [fact.ipp for fact in facts(parsed, Movement)] == [pseudonym("ipp", DOMAIN, n) for n in (b"700001", b"700002")]
+    assert [fact.ipp for fact in facts(parsed, Movement)] == [
+        pseudonym("ipp", DOMAIN, n) for n in (b"700001", b"700002")
+    ]
 
 
 def test_segments_may_come_in_any_order() -> None:

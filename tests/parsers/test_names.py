@@ -39,13 +39,18 @@ def test_nothing_else_gets_through(text: str) -> None:
         assert not any(shown[at : at + 10].isdigit() and len(shown[at : at + 10]) == 10 for at in range(len(shown)))
 
 
-@pytest.mark.parametrize(("text", "shown"), [("DMPClosed", "DMPClosed"), ("550", "550"), ("", "other"), ("un texte", "other"), ("1" * 15, "other")])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("DMPClosed", "DMPClosed"), ("550", "550"), ("", "other"), ("un texte", "other"), ("1" * 15, "other")],
+)
 def test_codes_are_codes(text: str, shown: str) -> None:
     """A code of a table, or other."""
     assert names.code(text) == shown
 
 
-@pytest.mark.parametrize(("text", "shown"), [("6268", "6268"), (" REA 1", "REA1"), ("Chirurgie générale", ""), ("x" * 21, ""), ("", "")])
+@pytest.mark.parametrize(
+    ("text", "shown"), [("6268", "6268"), (" REA 1", "REA1"), ("Chirurgie générale", ""), ("x" * 21, ""), ("", "")]
+)
 def test_units_are_codes(text: str, shown: str) -> None:
     """The code of a UF, or nothing."""
     assert names.unit(text) == shown

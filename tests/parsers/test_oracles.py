@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hl7
+import hl7  # type: ignore[import-untyped]
 import pytest
 
 from engine.parsers import er7

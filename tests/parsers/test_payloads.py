@@ -63,7 +63,13 @@ def test_fewer_components_than_announced() -> None:
 
 @pytest.mark.parametrize(
     ("data", "code"),
-    [("", "document-empty"), ('""', "document-empty"), ("é", "document-not-base64"), ("bm9u", "document-not-xml"), ("=", "document-empty")],
+    [
+        ("", "document-empty"),
+        ('""', "document-empty"),
+        ("é", "document-not-base64"),
+        ("bm9u", "document-not-xml"),
+        ("=", "document-empty"),
+    ],
 )
 def test_what_is_no_document_has_a_code(data: str, code: str) -> None:
     """Each kind has its own."""

@@ -43,7 +43,9 @@ def test_an_oru_is_read_by_its_result_status_first(order: str, status: str, requ
         ("T08", "", "", "", "replacement", set()),
     ],
 )
-def test_an_mdm_has_its_event_too(event: str, order: str, status: str, parent: str, request_: str, flags: set[str]) -> None:
+def test_an_mdm_has_its_event_too(
+    event: str, order: str, status: str, parent: str, request_: str, flags: set[str]
+) -> None:
     """OBX-11, the event, ORC-1, in that order."""
     header = rf"MSH|^~\&|RIS|HX|PFI|HX|20260306080000||MDM^{event}^MDM_T02|R1|P|2.6|||||FRA|UNICODE UTF-8"
     txa = f"TXA|1|18748-4|TEXT|||||||||1.2.3.4|{parent}||||AU"
@@ -52,7 +54,9 @@ def test_an_mdm_has_its_event_too(event: str, order: str, status: str, parent: s
     assert {code for code in codes(parsed) if code in {"parent-missing", "request-mismatch"}} == flags
 
 
-@pytest.mark.parametrize(("status", "final"), [("F", True), ("C", True), ("D", True), ("P", False), ("R", False), ("S", False), ("", True)])
+@pytest.mark.parametrize(
+    ("status", "final"), [("F", True), ("C", True), ("D", True), ("P", False), ("R", False), ("S", False), ("", True)]
+)
 def test_a_document_is_final_by_its_own_status(status: str, final: bool) -> None:
     """OBX-11 of the document tells."""
     assert one(oru(document(status=status)), Document).final is final
@@ -72,7 +76,9 @@ def test_a_document_is_final_by_its_own_status(status: str, final: bool) -> None
         ("", ["D", "F"], ("initial", True)),
     ],
 )
-def test_a_result_is_read_by_its_header_then_by_itself(header: str, states: list[str], expected: tuple[str, bool]) -> None:
+def test_a_result_is_read_by_its_header_then_by_itself(
+    header: str, states: list[str], expected: tuple[str, bool]
+) -> None:
     """OBR-25, else OBX-11; one preliminary part makes the whole preliminary."""
     msh = r"MSH|^~\&|SGL|LABO|DPI|HX|20260305140000||ORU^R01|L1|P|2.5|||||FRA|UNICODE UTF-8"
     obr = field(field("OBR|1|P1|F1|NFS", 24, "LAB"), 25, header)
