@@ -31,6 +31,7 @@ def floor(raw: bytes) -> object:
 
 def run(_: Namespace) -> Result:
     """Measure level 1 (a PDF inside) and level 3 (coded entries)."""
+    from engine.facts import Document
     from engine.parsers.hl7 import parse
 
     ours = context()
@@ -40,7 +41,7 @@ def run(_: Namespace) -> Result:
     for level in (1, 3):
         raw = report(level, SIZE)
         read = parse(raw, ours)
-        found = [fact.level for fact in read.facts if type(fact).__name__ == "Document"]
+        found = [fact.level for fact in read.facts if isinstance(fact, Document)]
         if found != [level]:
             raise RuntimeError(f"the document of level {level} was read as {found}, flags {read.flags}")
         taken = compare({"floor": lambda raw=raw: floor(raw), "jauge": lambda raw=raw: parse(raw, ours)})  # type: ignore[misc]

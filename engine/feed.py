@@ -26,6 +26,16 @@ CODES: Final = {
 _log = structlog.get_logger()
 
 
+def canonical(payload: bytes) -> bytes | memoryview:
+    """The bytes by which two copies of a message are the same: an archive may have changed the ends of the segments."""
+    if b"\n" in payload:
+        payload = payload.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+    end = len(payload)
+    while end and payload[end - 1] == 0x0D:
+        end -= 1
+    return memoryview(payload)[:end]
+
+
 class Feed(Struct, frozen=True):
     """What is needed to read what comes by one feed."""
 
@@ -50,7 +60,7 @@ class Feed(Struct, frozen=True):
             feed=self.name,
             day=parsed.at // _DAY,
             control=self.digests(b"\0".join((self.name.encode(), parsed.sender.encode(), parsed.control_id)), _DIGEST),
-            content=self.digests(payload, _DIGEST),
+            content=self.digests(canonical(payload), _DIGEST),
             facts=encode(parsed.facts) if production and parsed.facts else None,
             received=received,
             flags=tuple(dict.fromkeys(flag.code for flag in parsed.flags)) if parsed.flags else (),
@@ -59,7 +69,7 @@ class Feed(Struct, frozen=True):
 
     def _aside(self, payload: bytes, received: int, code: str, place: str) -> Entry:
         kept = self.unreadable == "put_aside"
-        content = self.digests(payload, _DIGEST)
+        content = self.digests(canonical(payload), _DIGEST)
         return Entry(
             feed=self.name,
             day=0,

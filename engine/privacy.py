@@ -28,6 +28,12 @@ CACHE: Final = 32_768
 """Identifiers remembered: those of the patients and stays of the day, about 5 MB. They are in clear in memory only."""
 
 
+_ONCE: Final = frozenset({"control", "movement"})
+"""Kinds whose values seldom come twice: remembering them would push out those that do."""
+
+_STATES: Final = 4_096
+
+
 class Key:
     """A secret of 32 bytes for one purpose. Printed, compared or logged, it shows its id; it is not pickled."""
 
@@ -62,12 +68,13 @@ class Pseudonyms:
     at half the cost of a call of the object, for the parsers' hot path.
     """
 
-    __slots__ = ("_key", "_known", "_limit", "_room", "_secret")
+    __slots__ = ("_key", "_known", "_limit", "_room", "_secret", "_states")
 
     def __init__(self, key: bytes | Key, cache: int = CACHE) -> None:
         self._key = key if isinstance(key, Key) else Key(key, "pseudonyms")
         self._secret = self._key.secret()
         self._known: dict[str, dict[str, dict[bytes, bytes]]] = {}
+        self._states: dict[tuple[str, str], blake2b] = {}
         self._limit = self._room = cache
 
     def of(self, kind: str, scope: str, value: bytes) -> bytes:
@@ -83,10 +90,21 @@ class Pseudonyms:
         return self.of(kind, scope, value)
 
     def _make(self, kind: str, scope: str, value: bytes) -> bytes:
-        # The length first: no two (scope, value) make the same bytes.
-        where = scope.encode("utf-8", "surrogatepass")
-        text = b"%d:%b%b" % (len(where), where, value)
-        made = blake2b(text, key=self._secret, digest_size=PSEUDONYM_BYTES, person=kind.encode()).digest()
+        state = self._states.get((kind, scope))
+        if state is None:
+            # The length first: no two (scope, value) make the same bytes.
+            where = scope.encode("utf-8", "surrogatepass")
+            text = b"%d:%b" % (len(where), where)
+            state = blake2b(text, key=self._secret, digest_size=PSEUDONYM_BYTES, person=kind.encode())
+            if len(self._states) >= _STATES:  # a sender that invents names must not fill the memory
+                self._states.clear()
+            self._states[kind, scope] = state
+        # A copy of the state that has digested the key and the scope costs a third of a new one (0.8 us against 2.4).
+        state = state.copy()
+        state.update(value)
+        made = state.digest()
+        if kind in _ONCE:
+            return made
         if self._room <= 0:
             self.forget()
         self._room -= 1

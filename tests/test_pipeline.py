@@ -84,6 +84,17 @@ async def test_the_same_message_is_acknowledged_and_counted_once(tmp_path: Path)
         assert (counter(ledger, "received"), counter(ledger, "duplicate")) == (4, 3)
 
 
+async def test_an_archive_with_other_line_ends_is_the_same_message(tmp_path: Path) -> None:
+    """Saved with LF or CRLF, with or without the last one: a duplicate, not a reused control id."""
+    async with running(tmp_path) as (pipeline, ledger):
+        assert (await pipeline.accept(adt(1), "his")).status == "accepted"
+        for end in (b"\n", b"\r\n"):
+            copy = adt(1).replace(b"\r", end)
+            assert (await pipeline.accept(copy, "his")).status == "duplicate"
+            assert (await pipeline.accept(copy.rstrip(end), "his")).status == "duplicate"
+        assert counter(ledger, "reused") == 0
+
+
 async def test_a_control_id_used_again_is_a_new_message(tmp_path: Path) -> None:
     """The same control id with other content: accepted, and counted as reused."""
     async with running(tmp_path) as (pipeline, ledger):

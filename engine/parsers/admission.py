@@ -129,7 +129,7 @@ def reader(context: Context) -> Short:
             raise _Odd from None
         if type_ != "ADT" or event not in _EVENTS:
             raise _Odd
-        return f"{type_}^{event}", event, "movement" if event in movements.MOVES else "identity"
+        return f"{type_}^{event}", event, "movement" if event in movements.PROVING else "identity"
 
     def mode(field: bytes) -> tuple[str, tuple[Flag, ...]]:
         found = envelope.processing(field, DEFAULT)

@@ -80,6 +80,8 @@ class Context(Struct, frozen=True):
         value = encoding.value(parts[0])
         if not value:
             return None
+        if not self.authorities:
+            return self.pseudonym(kind, self.domain, value)
         names = [encoding.text(part).strip() for part in parts[1:3]] + ["", ""]
         return self.pseudonym(kind, self.scope(names[0], names[1]), value)
 

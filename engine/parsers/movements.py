@@ -38,6 +38,9 @@ MOVES: Final = frozenset(
 )
 """Events that PAM-FR sends with ZBE: the message is a movement."""
 
+PROVING: Final = frozenset("A01 A02 A03 A04 A05 A06 A07 A11 A12 A13 Z99".split())
+"""Those whose acknowledgement proves that an application receives the movements (P1.3, docs/rules.md section 5)."""
+
 PLACES: Final = frozenset("A08 A09 A10 A17 A23 A32 A33".split())
 """Events that say something of a venue without being a movement of PAM-FR: tracking (A09, A10), plain HL7 (A08, A17, A23)."""
 
@@ -74,7 +77,7 @@ def read(message: Message, envelope: Envelope, context: Context) -> Reading:
     """Read an ADT. Raises :class:`ParseError` (``segment-missing``) when it has no PID."""
     groups = _groups(message)
     event = envelope.event
-    content = "movement" if event in MOVES else "identity"
+    content = "movement" if event in PROVING else "identity"
     if not groups:
         if event in _WITHOUT_PATIENT:
             return Reading(facts=(), content="other", patient=patient.UNKNOWN, flags=())

@@ -97,7 +97,10 @@ class Fates:
             and now > self.limit + DAY
             and self.random.random() < 0.7
         ):
-            return self.settle(report, self.random.randint(self.limit + 3 * HOUR, now)) - at
+            if self.random.random() < 0.25 and at < self.limit - 2 * DAY:  # just in time
+                return self.settle(report, self.limit - self.random.randint(3 * HOUR, 20 * HOUR)) - at
+            latest = min(now, self.limit + DAY) if self.random.random() < 0.3 else now  # one day too late, or more
+            return self.settle(report, self.random.randint(self.limit + 3 * HOUR, latest)) - at
         last = min(at + 40 * DAY, now)
         return self.settle(report, self.random.randint(min(at + 6 * DAY, last - HOUR), last)) - at
 

@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 
 from engine.simulator.accidents import Accidents
 from engine.simulator.applications import Landscape
-from engine.simulator.clock import DAY, HOUR, MINUTE, Clock
+from engine.simulator.clock import DAY, HOUR, MINUTE, Clock, windows
 from engine.simulator.patients import Person, Registry
 from engine.simulator.production import Production
 from engine.simulator.scenarios import Bearers, Scenarios
@@ -48,6 +48,7 @@ class Hospital:
         self.production = Production(self.random, self.clock, self.traffic)
         self.people: list[Person] = []
         self._nights = self.clock.turns(_HORIZON_DAYS)
+        self._edges = self._midnights()
         told = 0
         while told < stays:
             person = self._person(stays - told)
@@ -84,6 +85,12 @@ class Hospital:
         rates = truth(self.clock, self.people, self.landscape, today or self.clock.today, count_test_ins)
         counts = self.traffic.counts
         return Truth(rates, len(self.envelopes), counts.unreadable, counts.duplicates)
+
+    def _midnights(self) -> list[int]:
+        """Where the windows begin and end: what happens minutes before and after must fall on the right side."""
+        both = windows(self.clock.today)
+        official, rolling = both["official"], both["rolling"]
+        return [self.clock.at(day) for day in (official.first, rolling.first, official.last + timedelta(days=1))]
 
     # ---- people and their stays
 
@@ -124,10 +131,14 @@ class Hospital:
             return entry, entry + rng.randint(90, 300) * MINUTE
         nights = rng.choices((0, 1, rng.randint(2, 5), rng.randint(6, 12), rng.randint(13, 25)), (18, 16, 41, 20, 5))[0]
         leaving = entry + rng.randint(6, 10) * HOUR if nights == 0 else self._exit(clock.day(entry + nights * DAY))
+        edges = [edge for edge in self._edges if start + 3 * DAY < edge - nights * DAY < start + 40 * DAY]
         near = [night for night in self._nights if start + 3 * DAY < clock.at(night) - nights * DAY < start + 40 * DAY]
         if nights and near and rng.random() < 0.15:
             leaving = clock.at(near[0], rng.choice((0, 1, 3, 23)), rng.randint(1, 58))
             entry = clock.at(clock.day(leaving - nights * DAY), 10, rng.randint(0, 59))
+        elif nights and edges and rng.random() < 0.2:
+            leaving = edges[0] + rng.choice((-1, 1)) * rng.randint(5, 500)
+            entry = clock.at(clock.day(leaving - nights * DAY), 9, rng.randint(0, 59))
         if last and rng.random() < 0.02:  # today, before the present
             leaving = clock.at(clock.today, rng.choice((0, 1, 4)), rng.randint(1, 58))
             entry = leaving - rng.randint(2, 5) * DAY if leaving - entry > 30 * DAY else entry
@@ -225,6 +236,9 @@ class Hospital:
         rng, clock = self.random, self.clock
         for _ in range(count):
             at = clock.now - rng.randint(20 * HOUR, _HORIZON_DAYS * DAY)
+            if rng.random() < 0.2:
+                at = rng.choice(self._edges) + rng.choice((-1, 1)) * rng.randint(1_300, 2_000)
+                at = min(at, clock.now - 20 * HOUR)
             person = self.registry.person(at - 2 * DAY, at + 5 * DAY)
             self.people.append(person)
             self.reference.announce(person, at - DAY, certain=True)

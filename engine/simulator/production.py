@@ -93,6 +93,10 @@ class Production:
         sent = self._soon(created)
         if self._in_time(sent):
             report = self._report(LETTER, DPI, person, stay, created, stay.entry)
+            if report.linked in ("dossier", "encounter") and self.random.random() < 0.4:
+                report.created = stay.entry - self.random.randint(
+                    HOUR, 3 * HOUR
+                )  # dated from before: only the number tells
             self.fates.play(report, sent, level=self._level())
             if self.random.random() < 0.03:  # a second letter, with its own fate
                 self.fates.play(self._report(LETTER, DPI, person, stay, created + 60, stay.entry), sent + 300)
@@ -205,6 +209,10 @@ class Production:
         for _ in range(rng.choices((1, 2, 3), (70, 25, 5))[0]):
             end = min(stay.exit or self.clock.now, self.clock.now - 6 * HOUR)
             sent = rng.randint(stay.entry + 2 * HOUR, max(stay.entry + 3 * HOUR, end + DAY))
+            only = HISTORICAL
+            if stay.exit and rng.random() < 0.2:  # weeks after the exit: still in time, or no longer
+                sent = stay.exit + rng.randint(20, 55) * DAY + rng.randint(0, 20) * HOUR
+                only = tuple(each for each in HISTORICAL if each != "erased")
             if not self._in_time(sent):
                 continue
             old = rng.choice(earlier) if earlier and rng.random() < 0.65 else None
@@ -215,7 +223,7 @@ class Production:
                 start = created - HOUR
             report = self._report(rng.choice((CONSULTATION, "34112-3")), DPI, person, old, created, start)
             report.historical, report.linked, report.volet = True, "visit", "2.1"
-            self.fates.play(report, sent, level=self._level(), only=HISTORICAL)
+            self.fates.play(report, sent, level=self._level(), only=only)
 
     # ---- orders, appointments
 

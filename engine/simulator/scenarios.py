@@ -14,7 +14,7 @@ from engine.simulator.stays import Reference, Stay
 
 _TWISTS: Final = {
     "": 52, "transfer_cancelled": 5, "leave": 3, "expected": 3, "class_cancelled": 3, "class_wrong": 4, "class_thrice": 1,
-    "exit_moved": 5, "exit_again": 4, "exit_open": 2, "unseen": 2, "turned_out": 2, "class_out": 2, "historic": 3,
+    "exit_moved": 5, "exit_again": 4, "exit_open": 4, "unseen": 2, "turned_out": 2, "class_out": 2, "historic": 4,
     "readmitted": 3, "venue_cancelled": 3, "renumbered": 2, "unnumbered": 3, "updated": 2, "death": 2, "unit_fixed": 3,
 }  # fmt: skip
 _THEATRE: Final = "BLOC1"
@@ -29,6 +29,7 @@ class Scenarios:
         self.random = random
         self.clock = clock
         self.reference = reference
+        self._early = 90 * MINUTE  # how long before its exit a stay may be said to be over too soon
 
     # ---- inpatients
 
@@ -54,6 +55,9 @@ class Scenarios:
             self._leave(stay, "I")
             self.reference.identity(person, person.face, "A31", stay.ticked + 90)
             return stay
+        self._early = self.random.randint(70, 95) * MINUTE
+        if twist in ("exit_again", "exit_open") and leaving - entry > 5 * DAY:
+            self._early = rng.randint(1, 2) * DAY + rng.randint(0, 3) * HOUR
         klass, wrong = self._enter(stay, twist)
         self._live(stay, twist, klass)
         if leaving:
@@ -132,7 +136,7 @@ class Scenarios:
 
     def _moments(self, stay: Stay, count: int) -> list[int]:
         """Moments inside the stay, in order, at least ten minutes apart; fewer when it is short."""
-        start, end = stay.entry + 45 * MINUTE, (stay.exit or self.clock.now) - 110 * MINUTE
+        start, end = stay.entry + 45 * MINUTE, (stay.exit or self.clock.now) - self._early - 20 * MINUTE
         slots = (end - start) // (12 * MINUTE)
         if slots < count:
             return []
@@ -203,9 +207,9 @@ class Scenarios:
             recorded, historic = stay.ticked + 600, rng.random() < 0.3
             fix(stay, "A03", movement, stay.exit, klass, recorded=recorded, historic=historic, leaving=stay.exit)
         elif twist in ("exit_again", "exit_open"):
-            early = stay.exit - rng.randint(70, 95) * MINUTE
+            early = stay.exit - self._early
             movement = tell(stay, "A03", early, klass, leaving=early)
-            number = movement if rng.random() < 0.75 else ""
+            number = movement if rng.random() < 0.6 else ""
             cancel(stay, "A13", "A03", number, klass, effect=early)
             if twist == "exit_open":
                 stay.exit = 0
@@ -220,7 +224,7 @@ class Scenarios:
         """A transfer inserted after the exit (ZBE-5 = Y), at its true time; sometimes it was to the theatre."""
         moments = self._moments(stay, 1)
         if moments:
-            unit = self.random.choice((_THEATRE, "CARD", "NEPH"))
+            unit = self.random.choice((_THEATRE, _THEATRE, "CARD", "NEPH"))
             self.reference.tell(
                 stay, "A02", moments[0] + 61, klass, unit=unit, recorded=stay.ticked + HOUR, historic=True
             )
