@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -72,6 +73,7 @@ def run(config_path: Path | None) -> None:
 
     config = load_config(_path(config_path))
     logs.configure(config.log.format, config.log.level)
+    os.umask(0o077)  # what the engine writes is for its own account
     asyncio.run(Engine(config).run())
 
 
@@ -135,6 +137,7 @@ def replay(paths: tuple[Path, ...], config_path: Path | None, feed: str | None) 
 
     config = load_config(_path(config_path))
     logs.configure(config.log.format, config.log.level)
+    os.umask(0o077)
     name = feed or config.feeds[0].name
     if name not in {f.name for f in config.feeds}:
         raise click.BadParameter(f"no feed {name} in {config.file}", param_hint="--feed")

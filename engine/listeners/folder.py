@@ -159,7 +159,17 @@ class FolderListener:
             # Not by name: file names may hold a patient's.
             _log.error("file-not-moved", feed=self.feed, error=error)
             self._stuck.add(look)
-        _log.info("file-read" if folder == DONE else "file-failed", feed=self.feed, **delivery.statuses)
+        said = _log.bind(
+            feed=self.feed,
+            accepted=delivery.statuses["accepted"],
+            duplicates=delivery.statuses["duplicate"],
+            aside=delivery.statuses["aside"],
+            refused=delivery.statuses["refused"],
+        )
+        if folder == DONE:
+            said.info("file-read")
+        else:
+            said.warning("file-failed")
         return True
 
 

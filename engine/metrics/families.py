@@ -183,7 +183,7 @@ LEDGER_PENDING: Final = Family(
     "jauge_ledger_pending_messages",
     "gauge",
     (),
-    "Messages received and not durable yet: not acknowledged either.",
+    "Messages on disk and acknowledged, not yet counted in the indicators.",
 )
 LEDGER_SUBJECTS: Final = Family(
     "jauge_ledger_subjects",

@@ -98,7 +98,7 @@ class Snapshot(Struct, frozen=True):
     unlisted: tuple[str, ...] = ()  # "APP@FACILITY" seen in the flows, absent from the inventory
     feeds: tuple[Feed, ...] = ()
     targets: dict[tuple[str, str], float] = field(default_factory=dict)  # set by the site: (indicator, establishment)
-    pending: int = 0  # messages received and not committed yet
+    pending: int = 0  # messages on disk and acknowledged, not yet counted
     aside: int = 0  # messages kept sealed because they could not be read
     aside_bytes: int = 0
     commit: HistogramState = HistogramState()  # seconds of one commit (a whole batch)

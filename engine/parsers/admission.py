@@ -19,11 +19,29 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import ParseError
 from engine.facts import Identity, Movement, Sent
 from engine.parsers import charset, envelope, movements, patient
+from engine.parsers.admission_terms import (
+    ACTIONS,
+    BODIES,
+    BODY_SIZE,
+    EVENTS,
+    FIELDS,
+    HEADER_SIZE,
+    KNOWN,
+    NO_FLAGS,
+    NOTHING,
+    READ,
+    SEGMENT_SIZE,
+    SEGMENTS,
+    START,
+    YES,
+    Odd,
+    missing,
+)
 from engine.parsers.encoding import DEFAULT
 from engine.parsers.er7 import LARGE
 from engine.parsers.parsed import Parsed
@@ -38,36 +56,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 Short = Callable[[bytes], Parsed | None]
 """A reader of ordinary ADT: ``None`` means "take the general way"."""
-
-_START: Final = b"MSH|^~\\&|"
-_EVENTS: Final = movements.MOVES | {"A28", "A31"}
-# Segments of ADT structures (HL7 v2.5 chapter 3, PAM-FR 5.3). Only a line that begins like one of them surely begins a segment.
-_KNOWN: Final = frozenset(
-    name.encode() + b"|"
-    for name in (
-        "SFT EVN PID PD1 ROL NK1 PV1 PV2 DB1 OBX AL1 DG1 DRG PR1 GT1 IN1 IN2 IN3 ACC UB1 UB2 PDA NTE "
-        "ZBE ZFA ZFP ZFV ZFM ZFD ZFS"
-    ).split()
-)
-_READ: Final = (b"EVN|", b"PID|", b"PV1|", b"ZBE|", b"ZFA|", b"ZFD|", b"ZFM|")
-_ACTIONS: Final = {b"INSERT": "INSERT", b"UPDATE": "UPDATE", b"CANCEL": "CANCEL"}
-_YES: Final = {b"": False, b"N": False, b"Y": True}
-_SEXES: Final = frozenset({b"M", b"F"})
-_LEGAL: Final = frozenset({b"L", b"L~"})
-_BIRTHPLACE: Final = b"^^^^^^BDL^^"
-_NOTHING: Final = (b"",) * 33
-_NO_FLAGS: Final[tuple[Flag, ...]] = ()
-
-# Entries of one memory of fields: 2 MB of patient numbers at the very most, a few kB of codes.
-_FIELDS: Final = 4096
-# Copies of one event come within seconds: 1,024 events of at most 4 kB.
-_BODIES: Final = 1024
-_BODY_SIZE: Final = 4096
-_HEADER_SIZE: Final = 1024
-
-
-class _Odd(Exception):  # noqa: N818 -- not an error: "take the general way"
-    """Something the short way does not read."""
 
 
 def reader(context: Context) -> Short:
@@ -84,11 +72,12 @@ def reader(context: Context) -> Short:
     tails: dict[bytes, str | None] = {}
     kinds: dict[bytes, tuple[str, str, str]] = {}
     modes: dict[bytes, tuple[str, tuple[Flag, ...]]] = {}
+    patients: dict[bytes, tuple[Any, ...]] = {}
+    stays: dict[bytes, tuple[Any, ...]] = {}
     people: dict[bytes, tuple[Any, ...]] = {}
     statuses: dict[bytes, tuple[str, tuple[Flag, ...], bool]] = {}
     dossiers: dict[bytes, bytes | None] = {}
     visits: dict[bytes, bytes | None] = {}
-    moves: dict[bytes, bytes | None] = {}
     classes: dict[bytes, str] = {}
     treatments: dict[bytes, str] = {}
     levels: dict[bytes, str] = {}
@@ -101,23 +90,34 @@ def reader(context: Context) -> Short:
 
     def learn(memory: dict[bytes, Value], key: bytes, read: Callable[[bytes], Value]) -> Value:
         if not key.isascii():
-            raise _Odd
+            raise Odd
         value = read(key)
-        if len(memory) >= _FIELDS:
+        if len(memory) >= FIELDS:
             memory.clear()
         memory[key] = value
         return value
 
+    def whole(
+        memory: dict[bytes, tuple[Any, ...]], segment: bytes, read: Callable[[bytes], tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
+        """Read a segment that is the same in many messages (PID of a patient, PV1 of a stay), and remember it."""
+        found = read(segment)
+        if len(segment) <= SEGMENT_SIZE:
+            if len(memory) >= SEGMENTS:
+                memory.clear()
+            memory[segment] = found
+        return found
+
     def head(start: bytes) -> tuple[str, str, str]:
         fields = start.split(b"|")
-        if len(fields) != 6 or len(start) > _HEADER_SIZE:
-            raise _Odd
+        if len(fields) != 6 or len(start) > HEADER_SIZE:
+            raise Odd
         who = envelope.parties((fields[2], fields[3]), (fields[4], fields[5]), DEFAULT)
         return who.sender, who.sender_scope, who.receiver
 
     def tail(rest: bytes) -> str | None:
-        if len(rest) > _HEADER_SIZE:
-            raise _Odd
+        if len(rest) > HEADER_SIZE:
+            raise Odd
         fields = rest.split(b"|", 7)
         declared = fields[6] if len(fields) > 6 else b""
         return charset.codec(declared.split(b"~", 1)[0].decode("ascii", "replace"))
@@ -126,9 +126,9 @@ def reader(context: Context) -> Short:
         try:
             type_, event = envelope.kind(field, DEFAULT)
         except ParseError:
-            raise _Odd from None
-        if type_ != "ADT" or event not in _EVENTS:
-            raise _Odd
+            raise Odd from None
+        if type_ != "ADT" or event not in EVENTS:
+            raise Odd
         return f"{type_}^{event}", event, "movement" if event in movements.PROVING else "identity"
 
     def mode(field: bytes) -> tuple[str, tuple[Flag, ...]]:
@@ -166,21 +166,21 @@ def reader(context: Context) -> Short:
     def read_body(body: bytes, event: str, declared: str | None, at: int) -> tuple[Body, bool]:
         """What the segments after MSH say, and whether a copy of them would say the same (EVN-2 dates them)."""
         if b"\n" in body or len(body) >= LARGE:
-            raise _Odd
+            raise Odd
         segments = body.split(b"\r")
         if not segments[-1]:
             segments.pop()
         del segments[0]  # the end of MSH
         if not segments or segments[-1][-1:] <= b" ":  # white space, NUL or what is left of the framing
-            raise _Odd
+            raise Odd
         names = [segment[:4] for segment in segments]
-        if not _KNOWN.issuperset(names):
-            raise _Odd
+        if not KNOWN.issuperset(names):
+            raise Odd
         by_name = dict(zip(names, segments))  # noqa: B905 -- of one length, and strict= has its price
-        if len(by_name) != len(names) and any(names.count(name) > 1 for name in _READ):
-            raise _Odd
+        if len(by_name) != len(names) and any(names.count(name) > 1 for name in READ):
+            raise Odd
         get = by_name.get
-        letters: tuple[Flag, ...] = _NO_FLAGS
+        letters: tuple[Flag, ...] = NO_FLAGS
         if declared is None or not body.isascii():
             letters = charset.choose([body], declared)[1]
 
@@ -195,20 +195,10 @@ def reader(context: Context) -> Short:
 
         pid = get(b"PID|")
         if pid is None:
-            raise _Odd
-        fields = pid.split(b"|", 33)
-        if len(fields) < 33:
-            fields += _NOTHING[len(fields) :]
-        ipp, ins, ins_root, key_valid, flags = people.get(fields[3]) or learn(people, fields[3], person)
-        codes, remarks, validated = statuses.get(fields[32]) or learn(statuses, fields[32], status)
-        if remarks:
-            flags += remarks
-        if ins is not None:
-            remarks = missing(fields)
-            if remarks:
-                flags += remarks
-        account = fields[18]
-        owner = dossiers[account] if account in dossiers else learn(dossiers, account, dossier)
+            raise Odd
+        ipp, ins, ins_root, key_valid, codes, flags, validated, owner, died = patients.get(pid) or whole(
+            patients, pid, who
+        )
 
         told_dmp = told_feeding = ""
         zfa = get(b"ZFA|")
@@ -223,47 +213,71 @@ def reader(context: Context) -> Short:
         if zfd is not None:
             told = zfd.split(b"|", 5)
             if len(told) > 4:
-                if told[4] not in _YES:
-                    raise _Odd
-                corrected = _YES[told[4]]
+                if told[4] not in YES:
+                    raise Odd
+                corrected = YES[told[4]]
         facts: tuple[Any, ...] = ()
         if ipp is not None or ins is not None:
             facts = (Identity(recorded, ipp, ins, ins_root, key_valid, codes, corrected, told_dmp, told_feeding),)
         if event in movements.MOVES:
-            dead = _YES.get(fields[30])
-            if dead is None or fields[29]:
-                raise _Odd
+            dead = died
+            if dead is None:
+                raise Odd
             zfm = get(b"ZFM|")
             if zfm is not None:
                 told = zfm.split(b"|", 3)
                 if len(told) > 2 and told[2]:
                     if not told[2].isalnum():
-                        raise _Odd
+                        raise Odd
                     dead = dead or told[2] == b"9"
             facts = (*facts, movement(get, event, recorded, ipp, ins, owner, dead))
         return (facts, ins is not None and validated, ins_root, letters, flags), lasting
 
-    def missing(fields: list[bytes]) -> tuple[Flag, ...]:
-        """Flags of the traits. What is plainly complete is seen at once; the rest is looked at in full."""
-        name = fields[5].split(b"^", 7)
-        if (
-            len(name) > 6
-            and name[0][:1].isalpha()
-            and name[1][:1].isalpha()
-            and name[2][:1].isalpha()
-            and name[6][:2] in _LEGAL
-            and fields[8] in _SEXES
-            and len(fields[7]) >= 8
-            and fields[7][:8].isdigit()
-            and b"~" not in fields[5][: -len(name[-1])]
-        ):
-            address = fields[11]
-            place = address.find(_BIRTHPLACE)
-            if (place == 0 or address[place - 1 : place] == b"~") and address[place + 11 : place + 12].isalnum():
-                return _NO_FLAGS
-        if not (fields[5].isascii() and fields[7].isascii() and fields[8].isascii() and fields[11].isascii()):
-            raise _Odd
-        return patient.traits(fields[5], fields[7], fields[8], fields[11], DEFAULT)
+    def who(pid: bytes) -> tuple[Any, ...]:
+        """What a PID says: the patient's numbers and status, the flags, the dossier, and whether the patient died."""
+        fields = pid.split(b"|", 33)
+        if len(fields) < 33:
+            fields += NOTHING[len(fields) :]
+        ipp, ins, ins_root, key_valid, flags = people.get(fields[3]) or learn(people, fields[3], person)
+        codes, remarks, validated = statuses.get(fields[32]) or learn(statuses, fields[32], status)
+        if remarks:
+            flags += remarks
+        if ins is not None:
+            remarks = missing(fields)
+            if remarks:
+                flags += remarks
+        account = fields[18]
+        owner = dossiers[account] if account in dossiers else learn(dossiers, account, dossier)
+        died = None if fields[29] else YES.get(fields[30])  # a date of death is for the general way
+        return ipp, ins, ins_root, key_valid, codes, flags, validated, owner, died
+
+    def where(pv1: bytes) -> tuple[Any, ...]:
+        """What a PV1 says: class, treatment, unit, venue, dates, level, and whether it was announced."""
+        stay = pv1.split(b"|", 52)
+        size = len(stay)
+        if size < 22:
+            raise Odd
+        place, account, announced = stay[3], stay[19], stay[5]
+        unit = places[place] if place in places else learn(places, place, lodging_unit)
+        visit = visits[account] if account in visits else learn(visits, account, venue)
+        if b"\\" in announced or not announced.isascii():
+            raise Odd
+        entry = leaving = 0
+        if size > 44 and stay[44]:
+            entry = known_time(stay[44]) or time(stay[44])
+        if size > 45 and stay[45]:
+            leaving = known_time(stay[45]) or time(stay[45])
+        scale = stay[51] if size > 51 else b""
+        return (
+            classes[stay[2]] if stay[2] in classes else learn(classes, stay[2], patient_class),
+            treatments[stay[21]] if stay[21] in treatments else learn(treatments, stay[21], treatment),
+            unit,
+            visit,
+            entry,
+            leaving,
+            levels[scale] if scale in levels else learn(levels, scale, level),
+            bool(announced) and bool(DEFAULT.value(DEFAULT.component_of(announced, 1))),
+        )
 
     def movement(
         get: Callable[[bytes], bytes | None],
@@ -276,34 +290,21 @@ def reader(context: Context) -> Short:
     ) -> Movement:
         zbe, pv1 = get(b"ZBE|"), get(b"PV1|")
         if zbe is None or pv1 is None:
-            raise _Odd
+            raise Odd
         moved = zbe.split(b"|", 10)
-        stay = pv1.split(b"|", 52)
-        size = len(stay)
-        if len(moved) < 10 or size < 22:
-            raise _Odd
-        action = _ACTIONS.get(moved[4])
-        historic = _YES.get(moved[5])
+        if len(moved) < 10:
+            raise Odd
+        patient_class_, treatment_, unit_, visit, entry, leaving, level_, announced = stays.get(pv1) or whole(
+            stays, pv1, where
+        )
+        action = ACTIONS.get(moved[4])
+        historic = YES.get(moved[5])
         when = known_time(moved[2]) or time(moved[2])
-        number = moves.get(moved[1]) or learn(moves, moved[1], move)
-        if action is None or historic is None or not when or number is None:
-            raise _Odd
+        number = move(moved[1]) if moved[1].isascii() else None
+        if action is None or historic is None or not when or number is None or (visit is None and owner is None):
+            raise Odd
         former, place, letters = moved[6], moved[7], moved[9]
-        unit = units[place] if place in units else learn(units, place, medical_unit)
-        if not unit:
-            place = stay[3]
-            unit = places[place] if place in places else learn(places, place, lodging_unit)
-        account = stay[19]
-        visit = visits[account] if account in visits else learn(visits, account, venue)
-        announced = stay[5]
-        if (visit is None and owner is None) or b"\\" in announced or not announced.isascii():
-            raise _Odd
-        entry = leaving = 0
-        if size > 44 and stay[44]:
-            entry = known_time(stay[44]) or time(stay[44])
-        if size > 45 and stay[45]:
-            leaving = known_time(stay[45]) or time(stay[45])
-        scale = stay[51] if size > 51 else b""
+        unit = (units[place] if place in units else learn(units, place, medical_unit)) or unit_
         return Movement(
             recorded,
             when,
@@ -317,19 +318,19 @@ def reader(context: Context) -> Short:
             action,
             historic,
             originals[former] if former in originals else learn(originals, former, original),
-            classes[stay[2]] if stay[2] in classes else learn(classes, stay[2], patient_class),
-            treatments[stay[21]] if stay[21] in treatments else learn(treatments, stay[21], treatment),
+            patient_class_,
+            treatment_,
             unit,
             natures[letters] if letters in natures else learn(natures, letters, nature),
             entry,
             leaving,
-            levels[scale] if scale in levels else learn(levels, scale, level),
-            bool(announced) and bool(DEFAULT.value(DEFAULT.component_of(announced, 1))),
+            level_,
+            announced,
             dead,
         )
 
     def short(raw: bytes) -> Parsed | None:
-        if not raw.startswith(_START):
+        if not raw.startswith(START):
             return None
         stop = raw.find(b"\r")
         if stop < 0 or raw[stop + 1 : stop + 2] == b"\n":
@@ -365,11 +366,11 @@ def reader(context: Context) -> Short:
             said = bodies.get(key)
             if said is None:
                 said, lasting = read_body(body, event, declared, at)
-                if lasting and len(body) < _BODY_SIZE:
-                    if len(bodies) >= _BODIES:
+                if lasting and len(body) < BODY_SIZE:
+                    if len(bodies) >= BODIES:
                         bodies.clear()
                     bodies[key] = said
-        except _Odd:
+        except Odd:
             return None
         facts, shows_ins, ins_root, letters, remarks = said
         if letters or remarks:

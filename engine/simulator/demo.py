@@ -256,6 +256,7 @@ async def demo(
             )
         )
     else:
+        console.print()
         console.print(demo_view.verdict(found, truth, len(truth.rates), elapsed))
     return 1 if found else 0
 

@@ -61,8 +61,8 @@ class Fates:
         ):  # a late answer there may or may not be a historical document
             names = tuple(each for each in names if each != "tardy")
         name = self.random.choices(names, [_WEIGHTS.get(each, 3) for each in names])[0]
-        if name in ("broken", "mended") and report.volet == "1.2":
-            name = "refused"
+        if name in ("broken", "mended") and (report.volet == "1.2" or report.linked == "encounter"):
+            name = "refused"  # only the CDA tells the type (1.2), or the stay: unreadable, it would tell nothing
         if name == "mended" and not report.mdm:
             name = "broken"
         plot: Callable[[Report, int], None] = getattr(self, f"_{name}")

@@ -209,7 +209,7 @@ class Production:
         for _ in range(rng.choices((1, 2, 3), (70, 25, 5))[0]):
             end = min(stay.exit or self.clock.now, self.clock.now - 6 * HOUR)
             sent = rng.randint(stay.entry + 2 * HOUR, max(stay.entry + 3 * HOUR, end + DAY))
-            only = HISTORICAL
+            only: tuple[str, ...] = HISTORICAL
             if stay.exit and rng.random() < 0.2:  # weeks after the exit: still in time, or no longer
                 sent = stay.exit + rng.randint(20, 55) * DAY + rng.randint(0, 20) * HOUR
                 only = tuple(each for each in HISTORICAL if each != "erased")

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -42,6 +42,15 @@ class RunningEngine:
         self.config.write_text(config.format(http=self.http, mllp=self.mllp), encoding="utf-8")
         self.log = folder / "log.jsonl"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is started yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No engine outlives its test."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
 
     def start(self) -> None:
         """Start and wait until it is ready."""

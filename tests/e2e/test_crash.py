@@ -65,36 +65,36 @@ def test_every_acknowledged_message_is_counted_once_over_fifty_kills(tmp_path: P
         message for number in range(STAYS) for message in stay(number, exit_day - timedelta(days=3, seconds=number))
     ]
     shares = [messages[number::SENDERS] for number in range(SENDERS)]
-    engine = RunningEngine(tmp_path)
+    with RunningEngine(tmp_path) as engine:
 
-    def send(seconds: float | None) -> None:
-        """Send what is left, and kill the engine after so many seconds; None: let it take everything."""
-        nonlocal shares
-        engine.start()
-        senders = [Sender(engine.mllp, share) for share in shares]
-        for sender in senders:
-            sender.start()
-        if seconds is not None:
-            time.sleep(seconds)
-            engine.kill()
-        for sender in senders:
-            sender.join()
-        shares = [sender.left for sender in senders]
+        def send(seconds: float | None) -> None:
+            """Send what is left, and kill the engine after so many seconds; None: let it take everything."""
+            nonlocal shares
+            engine.start()
+            senders = [Sender(engine.mllp, share) for share in shares]
+            for sender in senders:
+                sender.start()
+            if seconds is not None:
+                time.sleep(seconds)
+                engine.kill()
+            for sender in senders:
+                sender.join()
+            shares = [sender.left for sender in senders]
 
-    lives = 0
-    for _ in range(KILLS):
-        before = sum(map(len, shares))
-        send(chance.uniform(0.005, 0.05))
-        lives += sum(map(len, shares)) < before
-    assert lives > KILLS // 3, "most lives must be under load"
-    send(None)
-    assert not any(shares)
-    engine.settle()
-    received = engine.value("jauge_messages_received_total", feed="his")
-    duplicate = engine.value("jauge_messages_duplicate_total", feed="his")
-    assert received - duplicate == len(messages)
-    labels = {"indicator": "DS1.1", "establishment": "990000001", "window": "rolling"}
-    assert engine.value("jauge_indicator_denominator", **labels) == STAYS
-    assert engine.stop() == 0
-    audit = engine.command("audit")
-    assert audit.returncode == 0, audit.stdout
+        lives = 0
+        for _ in range(KILLS):
+            before = sum(map(len, shares))
+            send(chance.uniform(0.005, 0.05))
+            lives += sum(map(len, shares)) < before
+        assert lives > KILLS // 3, "most lives must be under load"
+        send(None)
+        assert not any(shares)
+        engine.settle()
+        received = engine.value("jauge_messages_received_total", feed="his")
+        duplicate = engine.value("jauge_messages_duplicate_total", feed="his")
+        assert received - duplicate == len(messages)
+        labels = {"indicator": "DS1.1", "establishment": "990000001", "window": "rolling"}
+        assert engine.value("jauge_indicator_denominator", **labels) == STAYS
+        assert engine.stop() == 0
+        audit = engine.command("audit")
+        assert audit.returncode == 0, audit.stdout
