@@ -94,6 +94,7 @@ class Pipeline:
         """Begin to write."""
         sys.setswitchinterval(_SWITCH)
         self._loop = asyncio.get_running_loop()
+        self._ledger.keep()
         self._thread.start()
 
     def submit(self, payload: bytes, feed: str, done: Done) -> None:

@@ -130,14 +130,21 @@ class Pseudonyms:
 class Digests:
     """Keyed digests of whole contents: whether two messages are the same, without a trace of what they say."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_states")
 
     def __init__(self, key: bytes | Key) -> None:
         self._key = key if isinstance(key, Key) else Key(key, "digests")
+        self._states: dict[int, blake2b] = {}
 
     def __call__(self, content: bytes | memoryview, size: int = PSEUDONYM_BYTES) -> bytes:
         """``size`` (1 to 64) bytes that tell this content from any other."""
-        return blake2b(content, key=self._key.secret(), digest_size=size, person=b"jauge content").digest()
+        state = self._states.get(size)
+        if state is None:
+            state = blake2b(key=self._key.secret(), digest_size=size, person=b"jauge content")
+            self._states[size] = state
+        state = state.copy()  # it has digested the key already
+        state.update(content)
+        return state.digest()
 
     def key_id(self) -> bytes:
         """8 bytes that name the key."""

@@ -187,6 +187,8 @@ class TestWhatDoesNot:
         """No text passes but places, addresses, versions and declared words."""
         said = logs.guard(None, "info", {"event": "something-done", **fields})
         for key, value in said.items():
+            if key == "withheld":
+                continue  # our own count
             if key in fields and value not in (logs.WITHHELD, fields.get("level")):
                 assert value in logs._words or logs._safe(logs.FIELDS[key], value) == value or key == "event"
 

@@ -153,6 +153,36 @@ async def test_a_locked_store_makes_the_engine_say_so_and_lose_nothing(tmp_path:
         assert pipeline.available
 
 
+async def test_a_full_disk_makes_the_engine_say_so_and_lose_nothing(tmp_path: Path) -> None:
+    """Unavailable while there is no room; what was acknowledged before is still there, the rest is taken later."""
+    async with running(tmp_path) as (pipeline, ledger):
+        assert (await pipeline.accept(adt(1), "his")).status == "accepted"
+        await folded(ledger)
+        pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
+        ledger._connection.execute(f"PRAGMA max_page_count={pages}")
+        statuses = [(await pipeline.accept(adt(number, visit=number), "his")).status for number in range(2, 300)]
+        assert statuses[-1] == "unavailable"
+        kept = statuses.count("accepted")
+        ledger._connection.execute("PRAGMA max_page_count=1073741823")
+        again = [(await pipeline.accept(adt(number, visit=number), "his")).status for number in range(1, 300)]
+        assert again.count("duplicate") == 1 + kept
+        assert again.count("accepted") == 298 - kept
+        await folded(ledger)
+        assert ledger.audit() == []
+
+
+async def test_the_oldest_of_what_was_put_aside_leaves_when_there_is_no_room(tmp_path: Path) -> None:
+    """It stays counted."""
+    ledger = Ledger(tmp_path / "jauge.db", RuleSettings(), IDS, aside_bytes=1_000)
+    ledger.record([feed().read(b"noise %d " % number + b"x" * 100, 1) for number in range(20)])
+    assert ledger.journal.aside_bytes <= 1_000
+    assert ledger.journal.aside < 20
+    assert counter(ledger, "rejected", "not-hl7") == 20
+    (first,) = ledger._connection.execute("SELECT min(id) FROM aside").fetchone()
+    assert first > 1
+    ledger.close()
+
+
 async def test_a_message_that_cannot_be_folded_costs_the_others_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from engine.ledger import schema, tallies
 from engine.ledger.book import Book
 from engine.ledger.journal import Entry, Journal
+from engine.ledger.keeper import MOST_PAGES, Keeper
 from engine.ledger.patient import Attachment, View
 from engine.metrics.rules.judge import judge
 from engine.metrics.rules.verdict import Verdict
@@ -78,6 +79,13 @@ class Ledger:
                 self.recount()
             self._set_meta("settings", self._fingerprint)
         self.sums = tallies.Sums(self._connection, first_day)
+        self._keeper: Keeper | None = None
+        self._path = path
+
+    def keep(self) -> None:
+        """Leave the checkpoints to a thread of their own, so that no commit waits for one."""
+        self._keeper = Keeper(self._path)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
 
     # -- the two steps ------------------------------------------------------------------------------------------------
 
@@ -160,6 +168,8 @@ class Ledger:
 
     def close(self) -> None:
         """Close the store; everything that was recorded is on disk."""
+        if self._keeper is not None:
+            self._keeper.stop()
         self._connection.close()
 
     def _meta(self, name: str) -> bytes | None:

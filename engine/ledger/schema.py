@@ -66,7 +66,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA cache_size=-32768")
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
     migrate(connection, path)
     return connection
 
