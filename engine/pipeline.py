@@ -29,12 +29,14 @@ _log = structlog.get_logger()
 
 # How long the writer waits for more messages before it folds: a closed loop of senders comes back within that.
 _PAUSE: Final = 0.002
-# A fold is cut in bites of this many messages, so that a commit never waits long; in larger ones when one bite takes
-# long whatever its size (a patient with a very long history is folded once per bite).
-_BITE: Final = 24
+# A fold is cut in bites of this many messages, so that a commit never waits long; in larger ones when nothing came for
+# so many pauses, or when a message costs more than so many seconds (a patient with a very long history is folded once
+# per bite, whatever its size).
+_BITE: Final = 10
+_QUIET: Final = 10
+_QUIET_BITE: Final = 64
+_SLOW: Final = 0.001
 _MEAL: Final = 2_000
-_LONG: Final = 0.02
-_SHORT: Final = 0.004
 # Beyond so many messages folded late, the senders are slowed down by folding more.
 _BACKLOG: Final = 100_000
 # The indicators are never older than this under load (seconds), as long as the backlog is bounded.
@@ -81,6 +83,7 @@ class Pipeline:
         self._stopping = False
         self._folded_at = 0.0
         self._bite = _BITE
+        self._silence = 0
         self._published_at = 0.0
         self._retry_at = 0.0
         self._swept = 0
@@ -123,6 +126,7 @@ class Pipeline:
     def _run(self) -> None:
         while not self._stopping:
             batch = self._next()
+            self._silence = 0 if batch else self._silence + 1
             if batch:
                 self._commit(batch)
             self._fold(idle=not batch)
@@ -190,8 +194,9 @@ class Pipeline:
             return
         if not idle and pending < _BACKLOG and now - self._folded_at < _FRESH:
             return
+        done = 0
         try:
-            self._ledger.fold(self._bite)
+            done = self._ledger.fold(self._bite if self._silence < _QUIET else max(self._bite, _QUIET_BITE))
         except (sqlite3.Error, OSError) as error:
             _log.error("fold-postponed", error=error)
             self._retry_at = now + _RETRY
@@ -199,10 +204,9 @@ class Pipeline:
             _log.error("fold-failed", error=error)
             self._isolate()
         self._folded_at = time.monotonic()
-        took = self._folded_at - now
-        if took > _LONG and pending > self._bite:
+        if self._folded_at - now > _SLOW * max(done, 1):
             self._bite = min(_MEAL, self._bite * 2)
-        elif took < _SHORT:
+        else:
             self._bite = max(_BITE, self._bite // 2)
 
     def _isolate(self) -> None:

@@ -33,6 +33,8 @@ _exchange: Final = msgspec.msgpack.Decoder(Exchange)
 _encoder: Final = msgspec.msgpack.Encoder()
 
 Judge = Callable[[View], list[Verdict]]
+Key = tuple[int, bytes, bytes]
+"""Day, digest of the control id, digest of the content: what makes a message the same message."""
 
 
 def encode(facts: Iterable[AnyFact]) -> bytes:
@@ -108,18 +110,20 @@ class Book:
 
     # -- a chunk ------------------------------------------------------------------------------------------------------
 
-    def fold(self, limit: int, today: int) -> tuple[int, Counter[Verdict]]:
-        """Fold at most ``limit`` messages of the journal; how many, and how the tallies changed."""
-        rows = self._connection.execute("SELECT seq, facts FROM journal ORDER BY seq LIMIT ?", (limit,)).fetchall()
+    def fold(self, limit: int, today: int) -> tuple[list[Key], Counter[Verdict]]:
+        """Fold at most ``limit`` messages of the journal; their keys, now in ``seen``, and how the tallies changed."""
+        select = "SELECT seq, day, control, content, facts FROM journal ORDER BY seq LIMIT ?"
+        rows = self._connection.execute(select, (limit,)).fetchall()
         if not rows:
-            return 0, Counter()
+            return [], Counter()
+        keys = [(day, control, content) for _, day, control, content, _ in rows]
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            for _, blob in rows:
-                for encoded in _facts.decode(blob):
+            for *_, blob in rows:
+                for encoded in _facts.decode(blob) if blob is not None else ():
                     self._take(_fact.decode(encoded), encoded)
             changes = self._close(today)
-            self._connection.execute("DELETE FROM journal WHERE seq <= ?", (rows[-1][0],))
+            self._leave(rows[-1][0], keys)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -129,13 +133,22 @@ class Book:
             raise
         finally:
             self._forget()
-        return len(rows), changes
+        return keys, changes
 
-    def skip(self) -> bytes:
-        """Take the oldest message of the journal out of it."""
-        seq, blob = self._connection.execute("SELECT seq, facts FROM journal ORDER BY seq LIMIT 1").fetchone()
-        self._connection.execute("DELETE FROM journal WHERE seq = ?", (seq,))
-        return bytes(blob)
+    def _leave(self, last: int, keys: list[Key]) -> None:
+        self._connection.executemany("INSERT OR IGNORE INTO seen VALUES(?, ?, ?)", sorted(keys))
+        self._connection.execute("DELETE FROM journal WHERE seq <= ?", (last,))
+
+    def skip(self) -> tuple[list[Key], bytes]:
+        """Take the oldest message of the journal out of it without folding it: its key, and its encoded facts."""
+        seq, *key, blob = self._connection.execute(
+            "SELECT seq, day, control, content, facts FROM journal ORDER BY seq LIMIT 1"
+        ).fetchone()
+        keys = [(key[0], key[1], key[2])]
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._leave(seq, keys)
+        self._connection.execute("COMMIT")
+        return keys, bytes(blob or b"")
 
     def _forget(self) -> None:
         for table in (self._patients, self._handles, self._exchanges, self._gone, self._new_handles):

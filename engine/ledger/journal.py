@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -46,7 +46,12 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection, aside_bytes: int) -> None:
         self._connection = connection
         self._aside_limit = aside_bytes
-        self.pending = int(connection.execute("SELECT count(*) FROM journal").fetchone()[0])
+        # What is in the journal is not in seen yet: (day, control) -> contents.
+        self._waiting: dict[tuple[int, bytes], list[bytes]] = {}
+        self.pending = 0
+        for day, control, content in connection.execute("SELECT day, control, content FROM journal"):
+            self._waiting.setdefault((day, control), []).append(content)
+            self.pending += 1
         self.counters: Counter[tuple[str, str, str]] = Counter(
             {
                 (feed, name, code): n
@@ -63,7 +68,7 @@ class Journal:
         execute = self._connection.execute
         added: Counter[tuple[str, str, str]] = Counter()
         last: dict[str, int] = {}
-        facts: list[tuple[bytes]] = []
+        rows: list[tuple[int, bytes, bytes, bytes | None]] = []
         aside, aside_bytes = self.aside, self.aside_bytes
         execute("BEGIN IMMEDIATE")
         try:
@@ -80,8 +85,8 @@ class Journal:
                     added[feed, FLAG, flag] += 1
                 if not entry.production:
                     added[feed, NOT_PRODUCTION, ""] += 1
-                if entry.facts is not None:
-                    facts.append((entry.facts,))
+                if entry.kept:
+                    rows.append((entry.day, entry.control, entry.content, entry.facts))
                 if entry.code:
                     added[feed, REJECTED, entry.code] += 1
                     if entry.sealed is not None:
@@ -91,7 +96,7 @@ class Journal:
                             "INSERT INTO aside(feed, received, code, place, sealed) VALUES(?, ?, ?, ?, ?)",
                             (feed, entry.received, entry.code, entry.place, entry.sealed),
                         )
-            self._connection.executemany("INSERT INTO journal(facts) VALUES(?)", facts)
+            self._connection.executemany("INSERT INTO journal(day, control, content, facts) VALUES(?, ?, ?, ?)", rows)
             self._connection.executemany(
                 "INSERT INTO counters VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
                 [(*key, n) for key, n in added.items()],
@@ -110,20 +115,38 @@ class Journal:
                 execute("ROLLBACK")
             for entry in entries:
                 entry.duplicate = False
+            self._forget(rows)
             raise
         self.counters.update(added)
         self.last.update(last)
-        self.pending += len(facts)
+        self.pending += len(rows)
         self.aside, self.aside_bytes = aside, aside_bytes
 
     def _first(self, entry: Entry, added: Counter[tuple[str, str, str]]) -> bool:
         """Whether this content was never seen under this control id; counts a control id used again."""
-        execute = self._connection.execute
-        key = (entry.day, entry.control, entry.content)
-        if execute("INSERT OR IGNORE INTO seen VALUES(?, ?, ?)", key).rowcount:
-            return True
-        first = execute("SELECT content FROM seen WHERE day = ? AND control = ?", key[:2]).fetchone()[0]
-        if first == entry.content or not execute("INSERT OR IGNORE INTO reused VALUES(?, ?, ?)", key).rowcount:
-            return False
-        added[entry.feed, REUSED, ""] += 1
+        key = (entry.day, entry.control)
+        waiting = self._waiting.get(key)
+        known = self._connection.execute("SELECT content FROM seen WHERE day = ? AND control = ?", key).fetchall()
+        if waiting is not None or known:
+            contents = {*(waiting or ()), *(content for (content,) in known)}
+            if entry.content in contents:
+                return False
+            added[entry.feed, REUSED, ""] += 1
+        if waiting is None:
+            self._waiting[key] = [entry.content]
+        else:
+            waiting.append(entry.content)
         return True
+
+    def folded(self, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """These left the journal for ``seen``: (day, control, content)."""
+        self._forget(rows)
+        self.pending -= len(rows)
+
+    def _forget(self, rows: Iterable[Sequence[Any]]) -> None:
+        for day, control, content, *_ in rows:
+            contents = self._waiting.get((day, control))
+            if contents is not None and content in contents:
+                contents.remove(content)
+                if not contents:
+                    del self._waiting[day, control]

@@ -13,8 +13,9 @@ from typing import Final
 
 import structlog
 
-_SECONDS: Final = 1.0
-_LEAST: Final = 4 * 1024 * 1024  # a smaller log is not worth the writes
+# Often and little: a commit's own write waits behind that of a checkpoint.
+_SECONDS: Final = 0.25
+_LEAST: Final = 1024 * 1024
 # Pages of log at which the writer checkpoints by itself after all: 256 MB, when the keeper cannot follow.
 MOST_PAGES: Final = 65_536
 

@@ -95,15 +95,15 @@ class Ledger:
 
     def fold(self, limit: int) -> int:
         """Fold at most ``limit`` recorded messages; how many."""
-        done, changes = self.book.fold(limit, int(self._clock()) // _DAY)
-        self.journal.pending -= done
+        keys, changes = self.book.fold(limit, int(self._clock()) // _DAY)
+        self.journal.folded(keys)
         self.sums.apply(changes)
-        return done
+        return len(keys)
 
     def skip(self) -> bytes:
         """Take the oldest pending message out of the journal, when it cannot be folded; its encoded facts."""
-        blob = self.book.skip()
-        self.journal.pending -= 1
+        keys, blob = self.book.skip()
+        self.journal.folded(keys)
         return blob
 
     def sweep(self) -> None:

@@ -11,15 +11,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
-    -- Every message ever acknowledged: day of MSH-7, digest of (feed, sender, control id), digest of the content.
+    -- Every message ever counted: day of MSH-7, digest of (feed, sender, control id), digest of the content.
     -- The day comes first so that the insertions of one day touch few pages, however long the history.
     CREATE TABLE seen(day INTEGER NOT NULL, control BLOB NOT NULL, content BLOB NOT NULL,
-                      PRIMARY KEY(day, control)) WITHOUT ROWID;
-    -- The other contents of a control id that was used again.
-    CREATE TABLE reused(day INTEGER NOT NULL, control BLOB NOT NULL, content BLOB NOT NULL,
-                        PRIMARY KEY(day, control, content)) WITHOUT ROWID;
-    -- Facts that are on disk and not yet in the subjects.
-    CREATE TABLE journal(seq INTEGER PRIMARY KEY, facts BLOB NOT NULL);
+                      PRIMARY KEY(day, control, content)) WITHOUT ROWID;
+    -- Messages that are on disk and not yet in the subjects, nor in seen: appended, so that a commit writes few pages.
+    CREATE TABLE journal(seq INTEGER PRIMARY KEY, day INTEGER NOT NULL, control BLOB NOT NULL, content BLOB NOT NULL,
+                         facts BLOB);
     CREATE TABLE counters(feed TEXT NOT NULL, name TEXT NOT NULL, code TEXT NOT NULL, n INTEGER NOT NULL,
                           PRIMARY KEY(feed, name, code)) WITHOUT ROWID;
     -- What could not be read, sealed.

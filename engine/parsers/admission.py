@@ -136,7 +136,7 @@ def reader(context: Context) -> Short:
         return found, () if found == "P" else (envelope.NOT_PRODUCTION,)
 
     def person(field: bytes) -> tuple[Any, ...]:
-        found = patient.numbers(field, DEFAULT, context)
+        found = patient.ordinary(field, context) or patient.numbers(field, DEFAULT, context)
         return found.ipp, found.ins, found.ins_root, found.key_valid, found.flags
 
     def status(field: bytes) -> tuple[str, tuple[Flag, ...], bool]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from engine.errors import Flag
 from engine.facts import INS_DEMO, INS_NIA, INS_NIR, INS_NONE, INS_TEST
 from engine.parsers import ins
+from engine.parsers.encoding import DEFAULT
 
 if TYPE_CHECKING:
     from engine.parsers.context import Context
@@ -123,6 +124,33 @@ def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PI
     )
 
 
+def ordinary(field: bytes, context: Context) -> Numbers | None:
+    """PID-3 as most feeds send it: one PI, then at most one INS with its OID; ``None``: read it in full.
+
+    The same as :func:`numbers` at a third of the cost, for patients never seen before.
+    """
+    repetitions = field.split(b"~")
+    local = repetitions[0].split(b"^")
+    if len(repetitions) > 2 or len(local) < 5 or context.authorities or not field.isascii():
+        return None
+    if local[4] != b"PI" or not local[0].isalnum() or _plain_authority(local[3]).national:
+        return None
+    ipp = context.pseudonym("ipp", context.domain, local[0])
+    if len(repetitions) == 1:
+        return Numbers(ipp=ipp, ins=None, ins_root=INS_NONE, key_valid=False, flags=())
+    national = repetitions[1].split(b"^")
+    if len(national) != 5 or national[4] != b"INS" or not national[0].isalnum():
+        return None
+    root = _plain_authority(national[3]).oid_root
+    check = ins.check(national[0].decode("ascii").upper())
+    if not root or not check.key_valid:
+        return None
+    flags = (Flag("ins-test", "PID-3"),) if root in ins.TRIAL else ()
+    return Numbers(
+        ipp=ipp, ins=context.pseudonym("ins", "", national[0].upper()), ins_root=root, key_valid=True, flags=flags
+    )
+
+
 class _Authority(Struct, frozen=True):
     """The HD of a CX-4, and what its parts mean for an INS."""
 
@@ -149,6 +177,12 @@ def _authority(component: bytes, encoding: Encoding) -> _Authority:
         oid_root=ins.root(oid),
         national=oid.startswith(_NATIONAL_OIDS) or name.upper().startswith(_NATIONAL_NAME),
     )
+
+
+@lru_cache(maxsize=512)
+def _plain_authority(component: bytes) -> _Authority:
+    """The same with the usual delimiters: a shorter key is found faster."""
+    return _authority(component, DEFAULT)
 
 
 def _ins_root(kind: str, authority: _Authority, flags: list[Flag], where: str) -> int:

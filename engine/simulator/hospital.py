@@ -134,7 +134,9 @@ class Hospital:
         edges = [edge for edge in self._edges if start + 3 * DAY < edge - nights * DAY < start + 40 * DAY]
         near = [night for night in self._nights if start + 3 * DAY < clock.at(night) - nights * DAY < start + 40 * DAY]
         if nights and near and rng.random() < 0.15:
-            leaving = clock.at(near[0], rng.choice((0, 1, 3, 23)), rng.randint(1, 58))
+            # Not in the hour that comes twice, nor so soon after it that a first exit, cancelled, would be in it: two
+            # local times without offset cannot be put in order there, by anybody.
+            leaving = clock.at(near[0], rng.choice((0, 1, 5, 23)), rng.randint(1, 58))
             entry = clock.at(clock.day(leaving - nights * DAY), 10, rng.randint(0, 59))
         elif nights and edges and rng.random() < 0.2:
             leaving = edges[0] + rng.choice((-1, 1)) * rng.randint(5, 500)

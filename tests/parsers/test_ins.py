@@ -41,7 +41,15 @@ class TestKey:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "2790351215189", "27903512151898", "2790351215189890", "2790351215189٨٩", "279032C21518989", "27903512151898A"],
+        [
+            "",
+            "2790351215189",
+            "27903512151898",
+            "2790351215189890",
+            "2790351215189٨٩",
+            "279032C21518989",
+            "27903512151898A",
+        ],
     )
     def test_other_texts(self, text: str) -> None:
         """Another length, another letter, other digits than ASCII: not an INS."""

@@ -58,4 +58,10 @@ def test_labels() -> None:
 
 def test_required_level() -> None:
     """Only biology asks for level 3; what is never counted asks for nothing."""
-    assert [kinds.required_level(kind) for kind in ("cr-bio", "ldl-ses", "other", "kos", "signature")] == [3, 1, 1, 0, 0]
+    assert [kinds.required_level(kind) for kind in ("cr-bio", "ldl-ses", "other", "kos", "signature")] == [
+        3,
+        1,
+        1,
+        0,
+        0,
+    ]

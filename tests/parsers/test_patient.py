@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.facts import INS_DEMO, INS_NIA, INS_NIR, INS_NONE, INS_TEST, Identity, Sent
+from engine.parsers import patient
 from engine.parsers.context import default
+from engine.parsers.encoding import DEFAULT
 from tests.parsers.messages import DOMAIN, INS, PID, adt, codes, facts, field, fixture, one, parse, places, pseudonym
 
 NIR = "185057599900150^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS"
@@ -174,3 +178,36 @@ def test_the_examples_of_the_reference_are_right() -> None:
     assert (corsican.ins_root, corsican.ins_key_valid, corsican.status) == (INS_NIR, True, "VALI~HOMA")
     assert one(fixture("adt_a31_billing_nir"), Identity).ins is None
     assert one(fixture("adt_a28_waiting_number"), Identity).ins_root == INS_NIA
+
+
+class TestOrdinary:
+    """The short reading of PID-3."""
+
+    @settings(max_examples=300)
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"700001^^^HX&990000001&M^PI",
+                    b"700001^^^HX^PI",
+                    b"7 1^^^HX^PI",
+                    b"185057599900150^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS",
+                    b"185057599900151^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS",
+                    b"185057599900150^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.10&ISO^INS^^20101207",
+                    b"185057599900150^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.10&ISO^INS",
+                    b"192112b99900478^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS",
+                    b'""^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS',
+                    b"290067599900261^^^ASIP-SANTE-NIR&1.2.250.1.213.1.4.8&ISO^NH",
+                    b"1^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^PI",
+                    b"",
+                    b"9",
+                ]
+            ),
+            max_size=3,
+        )
+    )
+    def test_it_says_what_the_full_reading_says_or_nothing(self, repetitions: list[bytes]) -> None:
+        """Equal, or None."""
+        field = b"~".join(repetitions)
+        short = patient.ordinary(field, default())
+        assert short is None or short == patient.numbers(field, DEFAULT, default())
