@@ -41,6 +41,8 @@ _MEAL: Final = 2_000
 _BACKLOG: Final = 100_000
 # The indicators are never older than this under load (seconds), as long as the backlog is bounded.
 _FRESH: Final = 0.25
+# What is shown is made again so often (seconds): it costs some milliseconds.
+_SHOWN: Final = 0.5
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _RETRY: Final = 1.0
 # The loop thread must get the interpreter back quickly while the writer folds (CPython's default is 5 ms).
@@ -210,20 +212,26 @@ class Pipeline:
             self._bite = max(_BITE, self._bite // 2)
 
     def _isolate(self) -> None:
-        """Fold one by one up to the message that cannot be folded, and put it aside."""
-        for _ in range(_MEAL):
-            try:
-                if not self._ledger.fold(1):
+        """Fold one by one up to the message that cannot be folded, and put it aside: first kept, then taken out."""
+        try:
+            for _ in range(_MEAL):
+                try:
+                    if not self._ledger.fold(1):
+                        return
+                except (sqlite3.Error, OSError):
+                    raise
+                except Exception:  # noqa: BLE001  # logged by the caller; this is the message
+                    feed = next(iter(self._feeds.values()))
+                    self._ledger.record([feed.unfolded(self._ledger.oldest(), int(self._clock()))])
+                    self._ledger.skip()
                     return
-            except Exception:  # noqa: BLE001
-                feed = next(iter(self._feeds.values()))
-                facts = self._ledger.skip()
-                self._ledger.record([feed.unfolded(facts, int(self._clock()))])
-                return
+        except (sqlite3.Error, OSError) as error:
+            _log.error("fold-postponed", error=error)
+            self._retry_at = time.monotonic() + _RETRY
 
     def _show(self) -> None:
         now = time.monotonic()
-        if now - self._published_at < (0.2 if self._ledger.journal.pending else 0.1):
+        if now - self._published_at < _SHOWN:
             return
         self._published_at = now
         today = int(self._clock()) // 86_400

@@ -139,16 +139,20 @@ class Book:
         self._connection.executemany("INSERT OR IGNORE INTO seen VALUES(?, ?, ?)", sorted(keys))
         self._connection.execute("DELETE FROM journal WHERE seq <= ?", (last,))
 
-    def skip(self) -> tuple[list[Key], bytes]:
-        """Take the oldest message of the journal out of it without folding it: its key, and its encoded facts."""
-        seq, *key, blob = self._connection.execute(
-            "SELECT seq, day, control, content, facts FROM journal ORDER BY seq LIMIT 1"
-        ).fetchone()
-        keys = [(key[0], key[1], key[2])]
+    def oldest(self) -> bytes:
+        """The encoded facts of the oldest message of the journal."""
+        row = self._connection.execute("SELECT facts FROM journal ORDER BY seq LIMIT 1").fetchone()
+        return bytes(row[0] or b"")
+
+    def skip(self) -> list[Key]:
+        """Take the oldest message of the journal out of it without folding it; its key."""
+        select = "SELECT seq, day, control, content FROM journal ORDER BY seq LIMIT 1"
+        seq, day, control, content = self._connection.execute(select).fetchone()
+        keys = [(day, control, content)]
         self._connection.execute("BEGIN IMMEDIATE")
         self._leave(seq, keys)
         self._connection.execute("COMMIT")
-        return keys, bytes(blob or b"")
+        return keys
 
     def _forget(self) -> None:
         for table in (self._patients, self._handles, self._exchanges, self._gone, self._new_handles):

@@ -100,11 +100,13 @@ class Ledger:
         self.sums.apply(changes)
         return len(keys)
 
-    def skip(self) -> bytes:
-        """Take the oldest pending message out of the journal, when it cannot be folded; its encoded facts."""
-        keys, blob = self.book.skip()
-        self.journal.folded(keys)
-        return blob
+    def oldest(self) -> bytes:
+        """The encoded facts of the oldest pending message."""
+        return self.book.oldest()
+
+    def skip(self) -> None:
+        """Take the oldest pending message out of the journal without folding it."""
+        self.journal.folded(self.book.skip())
 
     def sweep(self) -> None:
         """Daily housekeeping."""
