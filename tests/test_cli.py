@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.cli import main
+from engine.ledger.schema import Lock
 from tests.messages import adt, stay
 
 CONFIG = """\
@@ -98,6 +99,18 @@ def test_a_stay_is_explained_without_any_number(site: Path) -> None:
         assert number not in json.dumps(found)
     assert "not_produced" in jauge("explain", "260000002", "-c", config).output
     assert jauge("explain", "999", "-c", config).exit_code == 4
+
+
+def test_one_engine_writes_to_a_store(site: Path) -> None:
+    """A replay while another process holds the store: 3, and what to do; reading is never in the way."""
+    config = replayed(site)
+    lock = Lock(site / "var" / "jauge.db")
+    found = jauge("replay", site / "archive.hl7", "-c", config)
+    assert found.exit_code == 3
+    assert "another engine" in found.output
+    assert jauge("rates", "-c", config).exit_code == 0
+    lock.release()
+    assert jauge("replay", site / "archive.hl7", "-c", config).exit_code == 0
 
 
 def test_an_audit_finds_a_tally_that_was_changed(site: Path) -> None:

@@ -63,6 +63,7 @@ class Ledger:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Open. ``first_day``: the earliest day any window may show (epoch ordinal). Raises :class:`schema.StoreError`."""
+        self._lock = None if read_only else schema.Lock(path)
         self._connection = schema.connect(path, read_only=read_only)
         self._clock = clock
         self._settings = settings
@@ -173,6 +174,8 @@ class Ledger:
         if self._keeper is not None:
             self._keeper.stop()
         self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
 
     def _meta(self, name: str) -> bytes | None:
         row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -48,6 +49,23 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 
 class StoreError(Exception):
     """The store cannot be used: says why and what to do; never a value from a message."""
+
+
+class Lock:
+    """One writer per store, held until closed or until the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.with_name(path.name + ".lock").open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise StoreError(f"{path}: another engine is writing to this store; stop it first") from None
+
+    def release(self) -> None:
+        """Let another engine write."""
+        self._file.close()
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

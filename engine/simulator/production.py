@@ -181,7 +181,7 @@ class Production:
     def _classic(self, report: Report, sent: int, form: str) -> None:
         report.final = form != "preliminary"
         report.linked = "visit"
-        version = self.desk.version(report, sent, form="none", level=0, created=report.created - 20 * MINUTE)
+        version = self.desk.version(report, sent, form="none", level=0)
         if form == "preliminary" or self.random.random() < 0.3:
             self.desk.result(report, version, sent - 200, "P")
         if form != "preliminary":
