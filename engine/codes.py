@@ -33,3 +33,33 @@ def codes() -> dict[str, str]:
     for module in pkgutil.iter_modules(package.__path__):
         found |= getattr(importlib.import_module(f"engine.parsers.{module.name}"), "CODES", {})
     return found | feed.CODES
+
+
+def table() -> str:
+    """The page docs/codes.md."""
+    every = codes()
+    lines = [
+        "# Codes",
+        "",
+        "What a message may be given, with what it means and what to do. A code never changes its meaning. Made by",
+        "`engine/codes.py` from the modules that declare them; `JAUGE_UPDATE=1 scripts/test tests/test_codes.py` writes it again.",
+        "",
+        "## Rejections",
+        "",
+        "The message could not be read: `jauge_messages_rejected_total{code}`; it is put aside, or refused.",
+        "",
+        "| code | means |",
+        "|---|---|",
+        *(f"| `{code}` | {every[code]} |" for code in sorted(REJECTIONS)),
+        "",
+        "## Remarks",
+        "",
+        "The message was read, and something in it is odd: `jauge_message_flags_total{code}`. A document that cannot be read is",
+        "a remark on its message, and is counted as `not_cda`.",
+        "",
+        "| code | means |",
+        "|---|---|",
+        *(f"| `{code}` | {every[code]} |" for code in sorted(every.keys() - set(REJECTIONS))),
+        "",
+    ]
+    return "\n".join(lines)

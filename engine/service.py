@@ -44,6 +44,7 @@ _log = structlog.get_logger()
 
 Clock = Callable[[], float]
 
+_DAY: Final = 86_400
 _COLLECT: Final = (50_000, 20, 50)
 
 
@@ -230,7 +231,7 @@ class Engine:
     def _snapshot(self) -> Snapshot:
         now = self._clock()
         ledger, config = self.ledger, self.config
-        connections = connections_of(config, ledger, self.inventory)
+        connections = connections_of(config, ledger, self.inventory, now)
         indicators: list[IndicatorValue] = []
         applications: list[ApplicationValue] = []
         bounds: list[WindowBounds] = []
@@ -296,13 +297,14 @@ class Engine:
         )
 
 
-def connections_of(config: Config, ledger: Ledger, inventory: Inventory) -> values.Connections:
+def connections_of(config: Config, ledger: Ledger, inventory: Inventory, now: float) -> values.Connections:
     """What the flows show of the applications."""
     return values.Connections(
         dict(ledger.book.applications.registers),
         inventory,
         proof=config.indicators.connection_proof,
         count_test_ins=config.indicators.count_test_ins,
+        fresh_since=int(now) - config.indicators.freshness_days * _DAY,
     )
 
 

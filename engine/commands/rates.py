@@ -35,7 +35,7 @@ def rates(config: Config, today: date | None = None) -> Rates:
     ledger, _ = read_ledger(config)
     try:
         inventory = load_inventory(config.inventory) if config.inventory else Inventory()
-        connections = connections_of(config, ledger, inventory)
+        connections = connections_of(config, ledger, inventory, time.time())
         found: list[IndicatorValue] = []
         applications: list[ApplicationValue] = []
         day = 0
@@ -79,15 +79,17 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
     console.print(table)
     if found.applications:
         inventory = Table(title="Applications of the inventory")
-        for column in ("Application", "Reference", "Counted", "Declared", "Observed", "Last seen", "INS"):
+        for column in ("Application", "Reference", "Counted", "State", "By", "Last seen", "Able of the INS"):
             inventory.add_column(column)
         for line in found.applications:
-            seen = periods.utc(line.last_seen) if line.last_seen else "never"
+            by = [word for word, said in (("declared", line.declared), ("observed", line.observed)) if said]
             inventory.add_row(
                 line.application,
                 line.reference,
-                *map(_yes, (line.in_scope, line.declared, line.observed)),
-                seen,
+                "yes" if line.in_scope else "no",
+                _state(line),
+                " and ".join(by),
+                periods.utc(line.last_seen) if line.last_seen else "never",
                 line.ins_proof or "no",
             )
         console.print(inventory)
@@ -97,8 +99,10 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
         console.print(f"{found.pending} messages are not counted yet.")
 
 
-def _yes(value: object) -> str:
-    return "yes" if value else "no"
+def _state(line: ApplicationValue) -> str:
+    if not line.connected:
+        return "not connected"
+    return "connected" if line.recent or not line.observed else "connected, not seen recently"
 
 
 def to_json(found: Rates) -> dict[str, Any]:

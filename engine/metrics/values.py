@@ -32,11 +32,19 @@ class Connections:
     """What the flows show of the inventory's applications (P1.1, P1.3; docs/rules.md section 5)."""
 
     def __init__(
-        self, seen: Mapping[tuple[str, str], int], inventory: Inventory, *, proof: Proof, count_test_ins: bool
+        self,
+        seen: Mapping[tuple[str, str], int],
+        inventory: Inventory,
+        *,
+        proof: Proof,
+        count_test_ins: bool,
+        fresh_since: int = 0,
     ) -> None:
+        """``fresh_since``: what was not seen since then (epoch seconds) is connected, but not seen recently."""
         self._inventory = inventory
         self._acknowledged = proof == "acknowledged"
         self._test = count_test_ins
+        self._fresh = fresh_since
         self._latest: dict[tuple[str, int], int] = {}
         self.unlisted: tuple[str, ...] = ()
         self._read(seen)
@@ -74,6 +82,7 @@ class Connections:
         way = registers.ACKNOWLEDGED if self._acknowledged else registers.ROUTED
         for application in self._inventory.of(establishment):
             observed_ins = self._ins(application)
+            last_seen = self._at(registers.SEEN, application)
             for indicator, reference in _REFERENCES:
                 declared = application.declared_identity if indicator == "P1.1" else application.declared_movement
                 observed = bool(self._at(way + reference, application))
@@ -83,7 +92,8 @@ class Connections:
                     connected=observed or declared,
                     declared=declared,
                     observed=observed,
-                    last_seen=self._at(registers.SEEN, application),
+                    last_seen=last_seen,
+                    recent=last_seen > self._fresh,
                     ins_able=observed_ins or application.declared_ins,
                     ins_proof="observed" if observed_ins else "declared" if application.declared_ins else "",
                     in_scope=application.in_scope_p1_1 if indicator == "P1.1" else application.in_scope_p1_3,
