@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CODES: Final[dict[str, str]] = {
     "batch-empty": "A batch file without any message.",
     "file-unreadable": "The file cannot be opened; check its name and its permissions.",
+    "text-between-messages": "Text that is no message stands before or between the messages of the file; it was passed over.",
     "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA.",
 }
 """Codes of this module; the others are those of the parsers."""
@@ -94,6 +95,15 @@ def check(paths: Iterable[Path], deep: bool = False, allow_test_ins: bool = Fals
                 yield from checker.file(file, named=False)
         else:
             yield from checker.file(path, named=True)
+
+
+def _prose(raw: bytes) -> bool:
+    """Whether a piece of a file is plain text for people: printable, and no delimiter of HL7 or XML."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not set("|<>{}") & set(text) and all(line.isprintable() for line in text.splitlines())
 
 
 def to_json(result: Result) -> dict[str, Any]:
@@ -164,7 +174,11 @@ class _Checker:
             empty = True
             for raw in batch.split(data):
                 empty = False
-                yield self._message(name, raw)
+                found = self._message(name, raw)
+                if not found.ok and not _HL7.search(raw) and _prose(raw):
+                    # A sentence before or between the messages of a file is no message.
+                    found = Result(name, "text", True, (Flag("text-between-messages", "byte 0"),))
+                yield found
             if empty:
                 yield Result(name, "hl7", True, (Flag("batch-empty", "FHS"),))
         else:

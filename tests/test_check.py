@@ -288,6 +288,16 @@ class TestDeep:
         assert {"code": "structure-missing", "where": "PV1-2"} in found["problems"]
 
 
+def test_sentences_between_messages(tmp_path: Path) -> None:
+    """A file that explains its messages in words: they are read, the words are passed over; anything else is not prose."""
+    message = admission()
+    found = shown(tmp_path, "Une phrase : accentuée.\n\n".encode() + message + b"\n\nAcquittement :\n\n" + message)
+    assert next((each["format"], each["ok"]) for each in found) == ("text", True)
+    assert [each["message"] for each in found if each["format"] == "hl7"] == ["ADT^A01", "ADT^A01"]
+    assert all(each["ok"] for each in found)
+    assert not all(each["ok"] for each in shown(tmp_path, b"H|^~\\&|x\n" + message))
+
+
 def test_render(tmp_path: Path) -> None:
     """The table for people has a line for each message and document, and shows no value of any."""
     for name, data in {
