@@ -156,7 +156,7 @@ class Sent(Fact, frozen=True, array_like=True, gc=False, tag="sent"):
     sender: str  # application@facility
     receiver: str
     content: str  # "identity", "movement", "document", "order", "appointment", "acknowledgement" or "other"
-    ins: bool  # PID-3 held an INS under a national root (or a test root) with PID-32 VALI or QUAL
+    ins: bool  # the message shows a qualified INS, whatever its root (docs/rules.md section 2)
     ins_root: int
 
 

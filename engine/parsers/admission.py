@@ -231,7 +231,7 @@ def reader(context: Context) -> Short:
                         raise Odd
                     dead = dead or told[2] == b"9"
             facts = (*facts, movement(get, event, recorded, ipp, ins, owner, dead))
-        return (facts, ins is not None and validated, ins_root, letters, flags), lasting
+        return (facts, ins is not None and validated and not corrected, ins_root, letters, flags), lasting
 
     def who(pid: bytes) -> tuple[Any, ...]:
         """What a PID says: the patient's numbers and status, the flags, the dossier, and whether the patient died."""

@@ -70,6 +70,7 @@ def read(raw: bytes, context: Context) -> Parsed:
     header = envelope.read(message, context)
     reading = _read(message, header, context)
     who = reading.patient
+    corrected = any(getattr(fact, "birth_corrected", False) for fact in reading.facts)
     sent = Sent(
         at=header.at,
         exchange=header.exchange,
@@ -77,7 +78,7 @@ def read(raw: bytes, context: Context) -> Parsed:
         sender=header.parties.sender,
         receiver=header.parties.receiver,
         content=reading.content,
-        ins=who.shows_ins,
+        ins=who.shows_ins and not corrected,
         ins_root=who.numbers.ins_root,
     )
     return Parsed(

@@ -212,8 +212,9 @@ def status(field: bytes, encoding: Encoding) -> tuple[str, tuple[Flag, ...]]:
 
 
 def validated(codes: str) -> bool:
-    """Whether PID-32 says that the identity is validated or qualified."""
-    return not ins.POSITIVE_STATUS.isdisjoint(codes.split("~"))
+    """Whether PID-32 lets an INS be qualified: validated, and nothing against it (docs/rules.md section 2)."""
+    said = codes.split("~")
+    return not ins.POSITIVE_STATUS.isdisjoint(said) and ins.NEGATIVE_STATUS.isdisjoint(said)
 
 
 def traits(name: bytes, birth: bytes, sex: bytes, address: bytes, encoding: Encoding) -> tuple[Flag, ...]:
