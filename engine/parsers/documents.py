@@ -37,6 +37,8 @@ _XDM_SUBJECT: Final = b"XDM/1.0/DDM"
 # Table 0074, by the indicator that wants it. Pathology (SP, CP) is no medical biology.
 _BIOLOGY: Final = frozenset("LAB CH HM MB MCB MYC BG BLB SR TX IMM VR GE CG TCX PAR PF URN OSL CHM HEM BIO".split())
 _IMAGING: Final = frozenset("RAD RUS RX CT NMR NMS NUC VUS OUS CUS XRC VR2 MRI IMG ECH IRM".split())
+# Types of OBX-5 that can hold neither a document nor a flag of the volet (HL7 v2.5 chapter 2, data types).
+_PLAIN: Final = frozenset({b"NM", b"SN", b"TX", b"FT", b"DT", b"TM", b"TS", b"DTM", b"NA", b"MA"})
 _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
 
 
@@ -72,10 +74,12 @@ def read(message: Message, envelope: Envelope, context: Context) -> Reading:
         raise ParseError("segment-missing", "OBX" if envelope.kind == "ORU" else "TXA")
     if _TLR in envelope.profile or _came_in(message, envelope, results):
         return Reading(facts=(), content="other", patient=who, flags=flags)
-    shared = _shared(message, envelope, who, results, context)
+    # A laboratory sends dozens of plain results: neither documents nor flags, and nothing more is read of them.
+    telling = [(place, obx) for place, obx in enumerate(results) if obx.field(2) not in _PLAIN]
+    shared = _shared(message, envelope, who, results, [obx for _, obx in telling], context)
     facts: list[AnyFact] = []
     other_formats = False
-    for place, obx in enumerate(results):
+    for place, obx in telling:
         if obx.code(2) != "ED" or obx.code(3).startswith(_MAIL_BODIES):
             continue
         if payloads.subtype(obx, message) in payloads.NOT_CDA:
@@ -104,6 +108,7 @@ def _shared(
     envelope: Envelope,
     who: patient.Patient,
     results: list[Segment],
+    telling: list[Segment],
     context: Context,
 ) -> _Envelope:
     seconds, encoding = context.zone.seconds, message.encoding
@@ -128,7 +133,7 @@ def _shared(
         created=created or envelope.at,
         start=seconds(obr.component(7, 1)) if obr else 0,
         stop=seconds(obr.component(8, 1)) if obr else 0,
-        marks=_marks(results),
+        marks=_marks(telling),
         recipients=_recipients(message),
     )
 

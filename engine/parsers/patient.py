@@ -267,7 +267,8 @@ def read(pid: Segment | None, encoding: Encoding, context: Context) -> Patient:
     """Read a PID segment; :data:`UNKNOWN` without one."""
     if pid is None:
         return UNKNOWN
-    found = numbers(pid.field(3), encoding, context)
+    field = pid.field(3)
+    found = (ordinary(field, context) if encoding == DEFAULT else None) or numbers(field, encoding, context)
     codes, flags = status(pid.field(32), encoding)
     missing = traits(pid.field(5), pid.field(7), pid.field(8), pid.field(11), encoding) if found.ins else ()
     return Patient(

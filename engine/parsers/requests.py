@@ -92,7 +92,7 @@ def of_result(message: Message, envelope: Envelope, results: list[Segment]) -> t
     gone = bool(states) and all(code in {"X", "D", "W"} for code in states)
     if gone or (orc is not None and orc.code(1) in {"CA", "OC"}):
         kind = DELETION
-    elif "C" in states or any(obx.code(11) == "C" for obx in results):
+    elif "C" in states or any(b"C" in obx.field(11) and obx.code(11) == "C" for obx in results):
         kind = REPLACEMENT
     else:
         kind = INITIAL
