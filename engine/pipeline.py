@@ -131,7 +131,7 @@ class Pipeline:
             self._silence = 0 if batch else self._silence + 1
             if batch:
                 self._commit(batch)
-            self._fold(idle=not batch)
+            self._fold(len(batch))
             self._show()
 
     def _next(self) -> list[_Waiting]:
@@ -189,16 +189,20 @@ class Pipeline:
         except RuntimeError:  # the loop is closed: nobody is left to be told, and what is on disk stays there
             _log.warning("receipts-undelivered", count=len(answers))
 
-    def _fold(self, *, idle: bool) -> None:
+    def _fold(self, came: int) -> None:
+        """Fold some of the journal; ``came``: how many messages were just committed."""
         pending = self._ledger.journal.pending
         now = time.monotonic()
         if not pending or self._stopping or now < self._retry_at:
             return
-        if not idle and pending < _BACKLOG and now - self._folded_at < _FRESH:
+        limit = self._bite if self._silence < _QUIET else max(self._bite, _QUIET_BITE)
+        if pending >= _BACKLOG:
+            limit = max(limit, 2 * came)  # no faster in than out: the senders wait
+        elif came and now - self._folded_at < _FRESH:
             return
         done = 0
         try:
-            done = self._ledger.fold(self._bite if self._silence < _QUIET else max(self._bite, _QUIET_BITE))
+            done = self._ledger.fold(limit)
         except (sqlite3.Error, OSError) as error:
             _log.error("fold-postponed", error=error)
             self._retry_at = now + _RETRY

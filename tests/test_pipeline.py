@@ -240,3 +240,36 @@ async def test_what_was_not_folded_is_folded_after_a_restart(tmp_path: Path) -> 
         await folded(ledger)
         assert sum(n for v, n in tallies.stored(ledger._connection).items() if v.indicator == "DS1.1") == 1
         assert ledger.audit() == []
+
+
+async def test_the_backlog_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that come faster than they can be counted wait for the counting, once enough of them are late."""
+    monkeypatch.setattr("engine.pipeline._BACKLOG", 50)
+    monkeypatch.setattr("engine.pipeline._FRESH", 3_600.0)
+    highest = 0
+    async with running(tmp_path) as (pipeline, ledger):
+
+        def done(_: Receipt) -> None:
+            nonlocal highest
+            highest = max(highest, ledger.journal.pending)
+
+        for start in range(0, 2_000, 100):
+            for number in range(start, start + 100):
+                pipeline.submit(adt(number, visit=number % 50), "his", done)
+            await pipeline.accept(adt(10_000 + start), "his")
+        await folded(ledger)
+    assert 50 <= highest < 1_000
+
+
+def test_a_sender_that_invents_names_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number of applications, the others are one."""
+    monkeypatch.setattr("engine.ledger.applications.MOST_NAMES", 20)
+    ledger = Ledger(tmp_path / "jauge.db", RuleSettings(), IDS)
+    payloads = [adt(number).replace(b"|GAM|", b"|APP%d|" % number) for number in range(100)]
+    ledger.record([feed().read(payload, 1) for payload in payloads])
+    while ledger.fold(10):
+        pass
+    names = {name for _, name in ledger.book.applications.registers}
+    assert len(names) < 25
+    assert "other" in names
+    ledger.close()

@@ -14,6 +14,8 @@ import msgspec
 from engine.facts import INS_DEMO, INS_TEST, Outcome, Sent
 
 _DAY: Final = 86_400
+MOST_NAMES: Final = 10_000  # a sender that invents names must not fill the memory
+OTHER: Final = "other"
 SWEEP_DAYS: Final = 8  # how long a message may wait for its technical acknowledgement
 
 SEEN: Final = "seen"
@@ -89,7 +91,9 @@ class Applications:
 
     def _see(self, kind: str, name: str, at: int) -> None:
         if name and at > self.registers.get((kind, name), 0):
-            self.registers[kind, name] = self._changed[kind, name] = at
+            if len(self.registers) >= MOST_NAMES and (kind, name) not in self.registers:
+                name = OTHER
+            self.registers[kind, name] = self._changed[kind, name] = max(at, self.registers.get((kind, name), 0))
 
     # -- the store ----------------------------------------------------------------------------------------------------
 
