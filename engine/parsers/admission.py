@@ -150,6 +150,9 @@ def reader(context: Context) -> Short:
         return context.number("visit", field, DEFAULT)
 
     def move(field: bytes) -> bytes | None:
+        value = field.partition(b"^")[0]
+        if value.isalnum() and not context.authorities:
+            return pseudonym("movement", context.domain, value)
         return context.entity("movement", field, DEFAULT)
 
     def time(field: bytes) -> int:
@@ -173,16 +176,23 @@ def reader(context: Context) -> Short:
         del segments[0]  # the end of MSH
         if not segments or segments[-1][-1:] <= b" ":  # white space, NUL or what is left of the framing
             raise Odd
-        names = [segment[:4] for segment in segments]
-        if not KNOWN.issuperset(names):
+        by_name = {segment[:4]: segment for segment in segments}
+        if not KNOWN.issuperset(by_name):
             raise Odd
-        by_name = dict(zip(names, segments))  # noqa: B905 -- of one length, and strict= has its price
-        if len(by_name) != len(names) and any(names.count(name) > 1 for name in READ):
-            raise Odd
+        if len(by_name) != len(segments):
+            names = [segment[:4] for segment in segments]
+            if any(names.count(name) > 1 for name in READ):
+                raise Odd
         get = by_name.get
         letters: tuple[Flag, ...] = NO_FLAGS
-        if declared is None or not body.isascii():
-            letters = charset.choose([body], declared)[1]
+        if declared != "utf-8":
+            if declared is None or not body.isascii():
+                letters = charset.choose([body], declared)[1]
+        elif not body.isascii():
+            try:
+                body.decode()
+            except UnicodeDecodeError:
+                letters = charset.choose([body], declared)[1]
 
         recorded = 0
         evn = get(b"EVN|")
