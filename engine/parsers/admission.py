@@ -151,9 +151,8 @@ def reader(context: Context) -> Short:
 
     def move(field: bytes) -> bytes | None:
         value = field.partition(b"^")[0]
-        if value.isalnum() and not context.authorities:
-            return pseudonym("movement", context.domain, value)
-        return context.entity("movement", field, DEFAULT)
+        plain = value.isalnum() and not context.authorities
+        return pseudonym("movement", context.domain, value) if plain else context.entity("movement", field, DEFAULT)
 
     def time(field: bytes) -> int:
         return seconds(DEFAULT.component_of(field, 1))
