@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from engine.facts import INS_DEMO, INS_NONE, INS_TEST, Document
+from engine.facts import Document
 from engine.ledger.patient import Person
 from engine.ledger.reports import Report, Sending, Version
 from engine.metrics.rules import verdict as v
 from engine.metrics.settings import RuleSettings
+from engine.parsers import ins
 
 Proof = Literal["accepted", "taken", "sent"]
 """What counts as fed: the DMP's yes, the platform's acknowledgement, or the request alone."""
 
+_WHY: Final = {
+    "ins_absent": v.INS_ABSENT,
+    "ins_test": v.INS_TEST,
+    "ins_not_qualified": v.INS_NOT_QUALIFIED,
+    "status_absent": v.INS_NOT_QUALIFIED,  # no other message said more
+}
 _RANK: Final = {reason: rank for rank, reason in enumerate(v.WAY)}
-_GOOD: Final = frozenset({"VALI", "QUAL"})
-# RNIV: no INS may be sent with these; PAM-FR table 0445 (see hl7v2 facts 8.5).
-_BAD: Final = frozenset({"VIDE", "PROV", "RECUP", "DOUT", "FICT", "ANOM", "INVA", "USUR", "DESA", "DOUB"})
-_UNOFFICIAL: Final = frozenset({INS_TEST, INS_DEMO})
 
 
 class Fate(Struct, frozen=True):
@@ -30,16 +34,11 @@ class Fate(Struct, frozen=True):
     at: int = 0
 
 
+@lru_cache(maxsize=1024)
 def qualification(root: int, status: str, birth_corrected: bool, count_test: bool) -> str | None:
-    """Why an identity is not a qualified INS, None when it is one (RNIV, docs/rules.md section 2)."""
-    if root == INS_NONE:
-        return v.INS_ABSENT
-    if root in _UNOFFICIAL and not count_test:
-        return v.INS_TEST
-    codes = frozenset(status.split("~"))
-    if birth_corrected or not codes & _GOOD or codes & _BAD:
-        return v.INS_NOT_QUALIFIED
-    return None
+    """Why an identity is not a qualified INS, None when it is one (docs/rules.md section 2)."""
+    found = ins.qualified(root, status, birth_corrected=birth_corrected, allow_test=count_test)
+    return None if found.qualified else _WHY[found.why]
 
 
 def eligible(person: Person, settings: RuleSettings) -> bool:
