@@ -37,6 +37,9 @@ _QUIET: Final = 10
 _QUIET_BITE: Final = 64
 _SLOW: Final = 0.001
 _MEAL: Final = 2_000
+# A commit of so few messages says that the flow is calm: it is followed by its share of folding, so that nothing is ever
+# late; in a flood, acknowledging goes first.
+_CALM: Final = 16
 # Beyond so many messages folded late, the senders are slowed down by folding more.
 _BACKLOG: Final = 100_000
 # The indicators are never older than this under load (seconds), as long as the backlog is bounded.
@@ -46,7 +49,7 @@ _SHOWN: Final = 0.5
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _RETRY: Final = 1.0
 # The loop thread must get the interpreter back quickly while the writer folds (CPython's default is 5 ms).
-_SWITCH: Final = 0.0005
+_SWITCH: Final = 0.001
 
 _ACCEPTED: Final = Receipt("accepted")
 _DUPLICATE: Final = Receipt("duplicate")
@@ -198,6 +201,10 @@ class Pipeline:
         limit = self._bite if self._silence < _QUIET else max(self._bite, _QUIET_BITE)
         if pending >= _BACKLOG:
             limit = max(limit, 2 * came)  # no faster in than out: the senders wait
+        elif 0 < came <= _CALM:
+            if pending < _BITE:
+                return
+            limit = max(limit, 2 * came)
         elif came and now - self._folded_at < _FRESH:
             return
         done = 0
