@@ -40,6 +40,10 @@ _MEAL: Final = 2_000
 # A commit of so few messages says that the flow is calm: it is followed by its share of folding, so that nothing is ever
 # late; in a flood, acknowledging goes first.
 _CALM: Final = 16
+# A commit takes so many messages at least, when they are there, and more when the disk is slow: so many per second that
+# it takes. Small commits let the senders answer while the next one is made.
+_BATCH: Final = 32
+_SPREAD: Final = 80_000
 # Beyond so many messages folded late, the senders are slowed down by folding more.
 _BACKLOG: Final = 100_000
 # The indicators are never older than this under load (seconds), as long as the backlog is bounded.
@@ -89,6 +93,7 @@ class Pipeline:
         self._folded_at = 0.0
         self._bite = _BITE
         self._silence = 0
+        self._most = batch
         self._published_at = 0.0
         self._retry_at = 0.0
         self._swept = 0
@@ -153,7 +158,7 @@ class Pipeline:
                 break
             batch.append(item)
             size += len(item.payload)
-            if len(batch) >= self._batch or size >= _BATCH_BYTES:
+            if len(batch) >= self._most or size >= _BATCH_BYTES:
                 break
             try:
                 item = self._queue.get_nowait()
@@ -178,7 +183,9 @@ class Pipeline:
             self.available = False
             self._answer(batch, [_UNAVAILABLE] * len(batch))
             return
-        self.commit_seconds.observe(time.perf_counter() - before)
+        took = time.perf_counter() - before
+        self.commit_seconds.observe(took)
+        self._most = min(self._batch, max(_BATCH, int(took * _SPREAD)))
         if not self.available:
             _log.info("store-available")
         self.available = True
