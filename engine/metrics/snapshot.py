@@ -46,11 +46,11 @@ class ApplicationValue(Struct, frozen=True):
     declared: bool = False  # the inventory says so
     observed: bool = False  # a message sent to one of its endpoints was acknowledged
     last_seen: int = 0  # latest message to or from one of its endpoints
-    recent: bool = False  # seen within the freshness window; a quiet application stays connected
     ins_able: bool = False
     ins_proof: Literal["observed", "declared", ""] = ""
     in_scope: bool = True  # counted in the denominator of the reference's indicator
     establishment: str = ""  # FINESS
+    recent: bool = False  # seen within the freshness window; a quiet application stays connected
 
 
 class Feed(Struct, frozen=True):
