@@ -140,7 +140,7 @@ class Pipeline:
             if batch:
                 self._commit(batch)
             self._fold(len(batch))
-            self._show()
+            self._show_safely()
 
     def _next(self) -> list[_Waiting]:
         """What waits, as one batch; waits itself when there is nothing to fold either."""
@@ -176,8 +176,8 @@ class Pipeline:
         before = time.perf_counter()
         try:
             self._ledger.record(entries)
-        except (sqlite3.Error, OSError) as error:
-            # Disk full, store locked, I/O error: nothing of the batch is on disk, and the senders are told so.
+        except Exception as error:  # noqa: BLE001
+            # Disk full, store locked, I/O error, or our own fault: nothing of the batch is on disk, and the senders are told.
             if self.available:
                 _log.error("store-unavailable", error=error)
             self.available = False
@@ -257,6 +257,13 @@ class Pipeline:
             self._swept = today
             self._ledger.sweep()
         self._publish()
+
+    def _show_safely(self) -> None:
+        """What is shown may fail; the writer goes on."""
+        try:
+            self._show()
+        except Exception as error:  # noqa: BLE001
+            _log.error("snapshot-failed", error=error)
 
 
 def _receipt(entry: Entry) -> Receipt:

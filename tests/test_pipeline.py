@@ -273,3 +273,32 @@ def test_a_sender_that_invents_names_does_not_fill_the_memory(tmp_path: Path, mo
     assert len(names) < 25
     assert "other" in names
     ledger.close()
+
+
+async def test_the_writer_outlives_what_is_shown(tmp_path: Path) -> None:
+    """A page that cannot be made costs no message its acknowledgement."""
+    ledger = Ledger(tmp_path / "jauge.db", RuleSettings(), IDS)
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    pipeline = Pipeline(ledger, {"his": feed()}, publish=broken)
+    pipeline.start()
+    try:
+        for number in range(3):
+            assert (await pipeline.accept(adt(number), "his")).status == "accepted"
+            await asyncio.sleep(0.3)
+    finally:
+        await pipeline.stop()
+        ledger.close()
+
+
+async def test_a_fault_of_ours_while_writing_is_told_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unavailable, not silence; the writer goes on."""
+    async with running(tmp_path) as (pipeline, ledger):
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger, "record", lambda _: 1 / 0)
+            assert (await pipeline.accept(adt(1), "his")).status == "unavailable"
+        assert (await pipeline.accept(adt(1), "his")).status == "accepted"
