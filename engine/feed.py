@@ -10,13 +10,14 @@ from msgspec import Struct
 from engine.errors import ParseError
 from engine.ledger.book import encode
 from engine.ledger.journal import Entry
-from engine.parsers import hl7
+from engine.parsers import batch, hl7
 from engine.parsers.context import Context
 from engine.privacy import Digests
 from engine.seal import Seal
 
 _DAY: Final = 86_400
 _DIGEST: Final = 8
+_BATCH: Final = frozenset({b"FHS", b"BHS"})
 
 CODES: Final = {
     "internal-error": "The engine failed on this message. It is kept sealed; report the code location of the log.",
@@ -45,6 +46,12 @@ class Feed(Struct, frozen=True):
     seal: Seal
     unreadable: Literal["put_aside", "refuse"] = "put_aside"
     processing_ids: frozenset[str] = frozenset("P")
+
+    def entries(self, payload: bytes, received: int) -> list[Entry]:
+        """The journal's entries of a payload: one, or those of the messages of a batch (HL7 v2.5 2.10.3), maybe none."""
+        if payload[:3] in _BATCH:
+            return [self.read(message, received) for message in batch.split(payload)]
+        return [self.read(payload, received)]
 
     def read(self, payload: bytes, received: int) -> Entry:
         """The journal's entry of a payload. Never raises: what cannot be read is an entry with a code."""

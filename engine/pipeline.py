@@ -57,6 +57,7 @@ _SWITCH: Final = 0.001
 
 _ACCEPTED: Final = Receipt("accepted")
 _DUPLICATE: Final = Receipt("duplicate")
+_WORST: Final = {"duplicate": 0, "accepted": 1, "aside": 2, "refused": 3, "unavailable": 4}
 _UNAVAILABLE: Final = Receipt("unavailable", "store-unavailable", "")
 
 Done = Callable[[Receipt], None]
@@ -168,14 +169,14 @@ class Pipeline:
 
     def _commit(self, batch: list[_Waiting]) -> None:
         received = int(self._clock())
-        entries: list[Entry] = []
+        read: list[list[Entry]] = []
         for waiting in batch:
             before = time.perf_counter()
-            entries.append(waiting.feed.read(waiting.payload, received))
+            read.append(waiting.feed.entries(waiting.payload, received))
             self.parse_seconds.observe(time.perf_counter() - before)
         before = time.perf_counter()
         try:
-            self._ledger.record(entries)
+            self._ledger.record([entry for entries in read for entry in entries])
         except Exception as error:  # noqa: BLE001
             # Disk full, store locked, I/O error, or our own fault: nothing of the batch is on disk, and the senders are told.
             if self.available:
@@ -189,7 +190,7 @@ class Pipeline:
         if not self.available:
             _log.info("store-available")
         self.available = True
-        self._answer(batch, [_receipt(entry) for entry in entries])
+        self._answer(batch, [_receipt(entries) for entries in read])
 
     def _answer(self, batch: list[_Waiting], receipts: list[Receipt]) -> None:
         assert self._loop is not None
@@ -266,7 +267,14 @@ class Pipeline:
             _log.error("snapshot-failed", error=error)
 
 
-def _receipt(entry: Entry) -> Receipt:
+def _receipt(entries: list[Entry]) -> Receipt:
+    """What became of a payload; of a batch, the answer of the message that fared worst."""
+    if len(entries) == 1:
+        return _outcome(entries[0])
+    return max(map(_outcome, entries), key=lambda receipt: _WORST[receipt.status], default=_ACCEPTED)
+
+
+def _outcome(entry: Entry) -> Receipt:
     if entry.duplicate:
         return _DUPLICATE
     if not entry.code:

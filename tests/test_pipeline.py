@@ -97,6 +97,19 @@ async def test_an_archive_with_other_line_ends_is_the_same_message(tmp_path: Pat
         assert counter(ledger, "reused") == 0
 
 
+async def test_a_batch_in_one_payload_is_its_messages(tmp_path: Path) -> None:
+    """FHS, BHS, two messages, BTS, FTS over any transport: each counted, and again as duplicates; an empty one is legal."""
+    head, tail = b"FHS|^~\\&|GAM|HX\rBHS|^~\\&|GAM|HX\r", b"BTS|2\rFTS|1\r"
+    async with running(tmp_path) as (pipeline, ledger):
+        payload = head + b"".join(stay(1)) + tail
+        assert (await pipeline.accept(payload, "his")).status == "accepted"
+        assert (await pipeline.accept(payload, "his")).status == "duplicate"
+        assert (await pipeline.accept(head + tail, "his")).status == "accepted"
+        await folded(ledger)
+        assert (counter(ledger, "received"), counter(ledger, "duplicate")) == (4, 2)
+        assert sum(n for v, n in tallies.stored(ledger._connection).items() if v.indicator == "DS1.1") == 1
+
+
 async def test_a_control_id_used_again_is_a_new_message(tmp_path: Path) -> None:
     """The same control id with other content: accepted, and counted as reused."""
     async with running(tmp_path) as (pipeline, ledger):
