@@ -272,6 +272,7 @@ class Engine:
             parse=self.pipeline.parse_seconds.state(),
             started_at=self._started_at,
             windows=tuple(bounds),
+            facts_dropped=ledger.book.dropped,
         )
 
     def _feed(self, name: str) -> FeedValue:
@@ -294,6 +295,10 @@ class Engine:
             connections=tally.connections,
             rejected=rejected,
             flags=flags,
+            turned_away=tally.turned_away_total,
+            idle_closed=tally.idle_closed_total,
+            tls_failed=tally.tls_failed_total,
+            junk_bytes=tally.junk_bytes_total,
         )
 
 

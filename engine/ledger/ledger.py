@@ -119,11 +119,6 @@ class Ledger:
         """All that is known of the patient of an identifier (pseudonym)."""
         return self.book.find(handle)
 
-    def subjects(self) -> dict[str, int]:
-        """How many patients and exchanges are kept."""
-        row = self._connection.execute("SELECT coalesce(max(id), 0) FROM patients").fetchone()
-        return {"patient": int(row[0])}
-
     # -- recounting ---------------------------------------------------------------------------------------------------
 
     def audit(self, progress: Callable[[int], None] | None = None) -> list[Difference]:

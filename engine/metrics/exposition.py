@@ -214,6 +214,10 @@ class Exposition(Collector):
             _most(last, (self._bounds.admit("feed", feed.name),), feed.last_message_at)
         yield f.FEED_LAST, last
         yield self._per_feed(f.FEED_CONNECTIONS, feeds, lambda feed: feed.connections)
+        yield self._per_feed(f.CONNECTIONS_REFUSED, feeds, lambda feed: feed.turned_away)
+        yield self._per_feed(f.CONNECTIONS_IDLE, feeds, lambda feed: feed.idle_closed)
+        yield self._per_feed(f.TLS_FAILURES, feeds, lambda feed: feed.tls_failed)
+        yield self._per_feed(f.JUNK_BYTES, feeds, lambda feed: feed.junk_bytes)
 
     def _per_feed(self, family: Family, feeds: tuple[Feed, ...], count: Callable[[Feed], int]) -> Filled:
         values: Values = {}
@@ -235,14 +239,9 @@ class Exposition(Collector):
         yield f.PARSE_SECONDS, snapshot.parse
         yield f.COMMIT_SECONDS, snapshot.commit
         yield f.LEDGER_PENDING, {(): snapshot.pending}
-        subjects: Values = {}
-        for kind, count in snapshot.subjects.items():
-            _add(subjects, (self._bounds.admit("kind", kind),), count)
-        yield f.LEDGER_SUBJECTS, subjects
+        yield f.LEDGER_DROPPED, {(): snapshot.facts_dropped}
         yield f.ASIDE_MESSAGES, {(): snapshot.aside}
         yield f.ASIDE_BYTES, {(): snapshot.aside_bytes}
-        yield f.AUDIT_TIMESTAMP, {(): snapshot.audit_at}
-        yield f.AUDIT_DIFFERENCES, {(): snapshot.audit_differences}
 
     def _key(self, family: Family, *values: str) -> tuple[str, ...]:
         return tuple(

@@ -159,13 +159,37 @@ FEED_LAST: Final = Family(
     "jauge_feed_last_message_timestamp_seconds",
     "gauge",
     ("feed",),
-    "Latest message received on the feed; 0 when none since the start.",
+    "Latest message received on the feed; 0 when none ever came.",
 )
 FEED_CONNECTIONS: Final = Family(
     "jauge_feed_connections",
     "gauge",
     ("feed",),
     "Connections open now on the feed.",
+)
+CONNECTIONS_REFUSED: Final = Family(
+    "jauge_connections_refused_total",
+    "counter",
+    ("feed",),
+    "Connections turned away since the start: too many of them (max_connections).",
+)
+CONNECTIONS_IDLE: Final = Family(
+    "jauge_connections_idle_closed_total",
+    "counter",
+    ("feed",),
+    "Connections closed since the start because the peer fell silent, or no longer read its answers.",
+)
+TLS_FAILURES: Final = Family(
+    "jauge_tls_failures_total",
+    "counter",
+    ("feed",),
+    "TLS handshakes that failed since the start: wrong protocol, unknown certificate, time out.",
+)
+JUNK_BYTES: Final = Family(
+    "jauge_junk_bytes_total",
+    "counter",
+    ("feed",),
+    "Bytes that belong to no message, dropped since the start: the peer's framing is wrong.",
 )
 PARSE_SECONDS: Final = Family(
     "jauge_parse_seconds",
@@ -185,11 +209,11 @@ LEDGER_PENDING: Final = Family(
     (),
     "Messages on disk and acknowledged, not yet counted in the indicators.",
 )
-LEDGER_SUBJECTS: Final = Family(
-    "jauge_ledger_subjects",
-    "gauge",
-    ("kind",),
-    "What the ledger holds, by kind of subject.",
+LEDGER_DROPPED: Final = Family(
+    "jauge_ledger_facts_dropped_total",
+    "counter",
+    (),
+    "Facts left out since the start because one patient held too many: somebody's number is on everybody.",
 )
 ASIDE_MESSAGES: Final = Family(
     "jauge_aside_messages",
@@ -202,18 +226,6 @@ ASIDE_BYTES: Final = Family(
     "gauge",
     (),
     "Room taken by the messages kept sealed.",
-)
-AUDIT_TIMESTAMP: Final = Family(
-    "jauge_audit_timestamp_seconds",
-    "gauge",
-    (),
-    "Latest recount of every subject from scratch; 0 when never.",
-)
-AUDIT_DIFFERENCES: Final = Family(
-    "jauge_audit_differences",
-    "gauge",
-    (),
-    "Tallies that the latest recount found different: anything but 0 is a defect.",
 )
 LABEL_VALUES_DROPPED: Final = Family(
     "jauge_label_values_dropped_total",
@@ -231,7 +243,7 @@ START_TIMESTAMP: Final = Family(
     "jauge_start_timestamp_seconds",
     "gauge",
     (),
-    "When the engine started: every counter began at 0 then.",
+    "When the engine started. The counters of messages go on across starts; the others begin at 0.",
 )
 BUILD_INFO: Final = Family(
     "jauge_build_info",

@@ -54,7 +54,7 @@ class ApplicationValue(Struct, frozen=True):
 
 
 class Feed(Struct, frozen=True):
-    """Counters of one feed since the process started (Prometheus counters: they start again at 0)."""
+    """Counters of one feed. Those of messages are in the store and go on across starts; those of connections begin at 0."""
 
     name: str  # its name in config/jauge.yaml
     received: int = 0  # every message handed in by the listener, duplicates and unreadable ones included
@@ -65,6 +65,10 @@ class Feed(Struct, frozen=True):
     connections: int = 0  # open now
     rejected: dict[str, int] = field(default_factory=dict)  # code of a ParseError or of a refusal -> count
     flags: dict[str, int] = field(default_factory=dict)  # code of a Flag -> count
+    turned_away: int = 0  # connections: too many
+    idle_closed: int = 0
+    tls_failed: int = 0
+    junk_bytes: int = 0  # outside any message
 
 
 class WindowBounds(Struct, frozen=True):
@@ -105,8 +109,6 @@ class Snapshot(Struct, frozen=True):
     commit: HistogramState = HistogramState()  # seconds of one commit (a whole batch)
     parse: HistogramState = HistogramState()  # seconds of one message, bytes to facts
     label_values_dropped: int = 0  # label values put together as "other" before the snapshot, since the start
-    subjects: dict[str, int] = field(default_factory=dict)  # what the ledger holds: "stay", "document" ... -> count
     started_at: float = 0.0
     windows: tuple[WindowBounds, ...] = ()
-    audit_at: int = 0  # last recount of every subject from scratch; 0: never
-    audit_differences: int = 0  # tallies that recount found different
+    facts_dropped: int = 0  # since the start

@@ -46,13 +46,12 @@ def small() -> Snapshot:
         aside_bytes=4096,
         commit=commit.state(),
         parse=parse.state(),
-        subjects={"stay": 120, "document": 300},
+        facts_dropped=1,
         started_at=1_744_600_000.0,
         windows=(
             WindowBounds(HOSPITAL, "official", 1_735_686_000, 1_743_458_400),
             WindowBounds(HOSPITAL, "rolling", 1_736_982_000, 1_744_754_400),
         ),
-        audit_at=1_744_690_000,
     )
 
 
