@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 import structlog
@@ -18,6 +19,8 @@ from engine.seal import Seal
 _DAY: Final = 86_400
 _DIGEST: Final = 8
 _BATCH: Final = frozenset({b"FHS", b"BHS"})
+# An empty batch is legal (HL7 v2.5 2.10.3); anything else without a message is something that cannot be read.
+_EMPTY_BATCH: Final = re.compile(rb"(?:(?:FHS|BHS|BTS|FTS)(?:[|!-/:-@\[-`{-~][^\r\n]*)?(?:[\r\n]+|\Z))+")
 
 CODES: Final = {
     "internal-error": "The engine failed on this message. It is kept sealed; report the code location of the log.",
@@ -50,7 +53,9 @@ class Feed(Struct, frozen=True):
     def entries(self, payload: bytes, received: int) -> list[Entry]:
         """The journal's entries of a payload: one, or those of the messages of a batch (HL7 v2.5 2.10.3), maybe none."""
         if payload[:3] in _BATCH:
-            return [self.read(message, received) for message in batch.split(payload)]
+            found = [self.read(message, received) for message in batch.split(payload)]
+            if found or _EMPTY_BATCH.fullmatch(payload):
+                return found
         return [self.read(payload, received)]
 
     def read(self, payload: bytes, received: int) -> Entry:

@@ -110,6 +110,36 @@ async def test_a_batch_in_one_payload_is_its_messages(tmp_path: Path) -> None:
         assert sum(n for v, n in tallies.stored(ledger._connection).items() if v.indicator == "DS1.1") == 1
 
 
+@pytest.mark.parametrize(
+    "payload", [b"FHSnoise", b"BHS\xff\x00", b"FHS|^~\\&|GAM\rnoise\r", b"FHS|^~\\&|GAM\rFTS|0\rnoise"]
+)
+async def test_what_only_begins_like_a_batch_is_put_aside(tmp_path: Path, payload: bytes) -> None:
+    """Nothing that came is acknowledged without being counted and kept, unless it is an empty batch."""
+    async with running(tmp_path) as (pipeline, ledger):
+        assert (await pipeline.accept(payload, "his")).status == "aside"
+        assert counter(ledger, "received") == 1
+        assert ledger.journal.aside == 1
+
+
+async def test_a_message_that_cannot_be_taken_out_leaves_no_transaction_open(tmp_path: Path) -> None:
+    """A full disk in the middle of putting a message aside: later the same works."""
+    ledger = Ledger(tmp_path / "jauge.db", RuleSettings(), IDS)
+    ledger.record([feed().read(adt(number, visit=number), 1) for number in range(3)])
+    leave = ledger.book._leave
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError
+
+    ledger.book._leave = full  # type: ignore[method-assign]
+    with pytest.raises(sqlite3.OperationalError):
+        ledger.skip()
+    ledger.book._leave = leave  # type: ignore[method-assign]
+    assert ledger.journal.pending == 3
+    ledger.skip()
+    assert ledger.fold(10) == 2
+    ledger.close()
+
+
 async def test_a_control_id_used_again_is_a_new_message(tmp_path: Path) -> None:
     """The same control id with other content: accepted, and counted as reused."""
     async with running(tmp_path) as (pipeline, ledger):

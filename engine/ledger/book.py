@@ -26,6 +26,7 @@ from engine.metrics.rules.verdict import Verdict
 # which does not depend on the order of arrival.
 MOST_FACTS: Final = 100_000
 
+_PAGE: Final = 256
 _DAY: Final = 86_400
 _facts: Final = msgspec.msgpack.Decoder(list[bytes])
 _fact: Final = msgspec.msgpack.Decoder(AnyFact)
@@ -150,8 +151,13 @@ class Book:
         seq, day, control, content = self._connection.execute(select).fetchone()
         keys = [(day, control, content)]
         self._connection.execute("BEGIN IMMEDIATE")
-        self._leave(seq, keys)
-        self._connection.execute("COMMIT")
+        try:
+            self._leave(seq, keys)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
         return keys
 
     def _forget(self) -> None:
@@ -342,12 +348,15 @@ class Book:
         finally:
             self._forget()
 
-    def everyone(self) -> Iterator[tuple[int, list[Verdict]]]:
-        """Every patient judged again from its facts."""
-        for number, blob in self._connection.execute("SELECT id, facts FROM patients ORDER BY id"):
-            verdicts = self._judge(self.view(sorted(_facts.decode(blob))))
+    def everyone(self) -> Iterator[list[tuple[int, list[Verdict]]]]:
+        """Every patient judged again from its facts, by pages, so that a caller may write to what it has read."""
+        last = 0
+        page = "SELECT id, facts FROM patients WHERE id > ? ORDER BY id LIMIT ?"
+        while rows := self._connection.execute(page, (last, _PAGE)).fetchall():
+            judged = [(number, self._judge(self.view(sorted(_facts.decode(blob))))) for number, blob in rows]
             self._exchanges.clear()
-            yield number, verdicts
+            yield judged
+            last = rows[-1][0]
 
 
 def _latest(encoded: bytes) -> tuple[int, bytes]:

@@ -121,7 +121,7 @@ class Ledger:
 
     # -- recounting ---------------------------------------------------------------------------------------------------
 
-    def audit(self, progress: Callable[[int], None] | None = None) -> list[Difference]:
+    def audit(self) -> list[Difference]:
         """Judge every subject again from its facts, and compare with the tallies; empty when all is right.
 
         The journal must be empty of what the tallies do not hold yet: pending messages are in neither.
@@ -129,10 +129,9 @@ class Ledger:
         self._connection.execute("BEGIN")
         try:
             recounted: Counter[Verdict] = Counter()
-            for number, verdicts in self.book.everyone():
-                recounted.update(verdicts)
-                if progress is not None:
-                    progress(number)
+            for page in self.book.everyone():
+                for _, verdicts in page:
+                    recounted.update(verdicts)
             tallied = tallies.stored(self._connection)
         finally:
             self._connection.execute("ROLLBACK")
@@ -148,11 +147,11 @@ class Ledger:
         execute("BEGIN IMMEDIATE")
         try:
             recounted: Counter[Verdict] = Counter()
-            changed: list[tuple[bytes, int]] = []
-            for number, verdicts in self.book.everyone():
-                recounted.update(verdicts)
-                changed.append((tallies.pack(verdicts), number))
-            self._connection.executemany("UPDATE patients SET verdicts = ? WHERE id = ?", changed)
+            for page in self.book.everyone():
+                for _, verdicts in page:
+                    recounted.update(verdicts)
+                packed = [(tallies.pack(verdicts), number) for number, verdicts in page]
+                self._connection.executemany("UPDATE patients SET verdicts = ? WHERE id = ?", packed)
             execute("DELETE FROM tallies")
             tallies.write(self._connection, recounted)
             execute("COMMIT")

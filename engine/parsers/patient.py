@@ -213,8 +213,7 @@ def status(field: bytes, encoding: Encoding) -> tuple[str, tuple[Flag, ...]]:
 
 def validated(codes: str) -> bool:
     """Whether PID-32 lets an INS be qualified: validated, and nothing against it (docs/rules.md section 2)."""
-    said = codes.split("~")
-    return not ins.POSITIVE_STATUS.isdisjoint(said) and ins.NEGATIVE_STATUS.isdisjoint(said)
+    return ins.qualified(INS_NIR, codes).qualified
 
 
 def traits(name: bytes, birth: bytes, sex: bytes, address: bytes, encoding: Encoding) -> tuple[Flag, ...]:
