@@ -43,6 +43,7 @@ _HEAD: Final = 1 << 16  # of a file, where its first message must begin
 _LOINC: Final = re.compile(r"[0-9]{1,7}-[0-9]", re.ASCII)
 _XPATH: Final = re.compile(r"/ClinicalDocument/(?:.*/)?(?=[^/]+/[^/]+$)")  # all but the last two steps
 _BODY_MAIL: Final = "CORPSMAIL"  # OBX-3 of the text of a mail, which is no document
+_PLACEHOLDER: Final = "document-not-xml"
 
 
 class Ins(Struct, frozen=True):
@@ -53,9 +54,6 @@ class Ins(Struct, frozen=True):
     test: bool
     key_valid: bool
     qualified: bool
-
-
-_PLACEHOLDER: Final = "document-not-xml"
 
 
 class Document(Struct, frozen=True):
