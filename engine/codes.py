@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from types import ModuleType
 
 from engine import feed
-
-# What may keep a whole message from being read; every other code is a remark on a message that was read.
-REJECTIONS: Final = (
-    "bad-delimiters",
-    "batch",
-    "internal",
-    "internal-error",
-    "no-message-type",
-    "not-folded",
-    "not-hl7",
-    "segment-missing",
-    "several-messages",
-    "too-large",
-    "truncated",
-)
 
 
 @cache
 def codes() -> dict[str, str]:
     """Code -> one English sentence, of every parser and of the engine itself."""
     found: dict[str, str] = {}
+    for module in _parsers():
+        found |= getattr(module, "CODES", {})
+    return found | feed.CODES
+
+
+@cache
+def rejections() -> tuple[str, ...]:
+    """What may keep a whole message from being read, sorted; every other code is a remark on a message that was read.
+
+    A parser declares its own in ``REJECTIONS``.
+    """
+    found = set(feed.REJECTIONS)
+    for module in _parsers():
+        found |= getattr(module, "REJECTIONS", set())
+    return tuple(sorted(found))
+
+
+def _parsers() -> Iterator[ModuleType]:
     package = importlib.import_module("engine.parsers")
     for module in pkgutil.iter_modules(package.__path__):
-        found |= getattr(importlib.import_module(f"engine.parsers.{module.name}"), "CODES", {})
-    return found | feed.CODES
+        yield importlib.import_module(f"engine.parsers.{module.name}")
 
 
 def table() -> str:
@@ -50,7 +53,7 @@ def table() -> str:
         "",
         "| code | means |",
         "|---|---|",
-        *(f"| `{code}` | {every[code]} |" for code in sorted(REJECTIONS)),
+        *(f"| `{code}` | {every[code]} |" for code in rejections()),
         "",
         "## Remarks",
         "",
@@ -59,7 +62,7 @@ def table() -> str:
         "",
         "| code | means |",
         "|---|---|",
-        *(f"| `{code}` | {every[code]} |" for code in sorted(every.keys() - set(REJECTIONS))),
+        *(f"| `{code}` | {every[code]} |" for code in sorted(every.keys() - set(rejections()))),
         "",
     ]
     return "\n".join(lines)

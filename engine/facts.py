@@ -20,6 +20,15 @@ INS_NIA: Final = 9
 INS_TEST: Final = 10
 INS_DEMO: Final = 11
 
+# The traces of a submission to the DMP, the strongest proof last: where two of them contradict each other about one submission,
+# the stronger one holds (docs/rules.md section 7). A Document of trace HL7 is a request to feed, not yet a submission.
+HL7: Final = "hl7"
+LOG: Final = "log"  # a line of the platform's log
+AUDIT: Final = "audit"  # ATNA (ITI-41, ITI-42) or FHIR AuditEvent (ITI-65)
+ZAM: Final = "zam"  # the business acknowledgement ZAM^Z01
+TRANSACTION: Final = "transaction"  # the transaction itself: ITI-41, ITI-57, ITI-65 and their responses
+TRACES: Final = (HL7, LOG, AUDIT, ZAM, TRANSACTION)
+
 
 class Fact(Struct, frozen=True, array_like=True, gc=False):
     """Base of every fact; stored as a tagged msgpack array."""
@@ -93,11 +102,18 @@ class InsRetired(Fact, frozen=True, array_like=True, gc=False, tag="ins-retired"
 
 
 class Document(Fact, frozen=True, array_like=True, gc=False, tag="document"):
-    """One document in one ORU^R01 or MDM message (CI-SIS volet "Transmission de documents CDA en HL7 v2")."""
+    """One document as one trace shows it.
 
-    at: int  # MSH-7
+    Trace HL7: in one ORU^R01 or MDM (CI-SIS volet "Transmission de documents CDA en HL7 v2"). Other traces: one
+    submission of it to the DMP, named by its metadata (``body`` "unseen") or with its bytes; see
+    ``engine.parsers.submissions``.
+    """
+
+    at: int  # MSH-7; of another trace: when it was submitted
     establishment: str  # FINESS of the feed
-    exchange: bytes  # pseudonym of (sender, control id): what ACK and ZAM answer to
+    exchange: (
+        bytes  # pseudonym of (sender, control id): what ACK and ZAM answer to; of another trace: the first of its keys
+    )
     position: int  # 0, 1 ...: several documents in one message are renderings (N1, N3) of the same report
     ipp: bytes | None
     ins: bytes | None  # of the message's own PID-3
@@ -116,7 +132,8 @@ class Document(Fact, frozen=True, array_like=True, gc=False, tag="document"):
     final: bool  # OBX-11/OBR-25 say final (F, C, D ...), not preliminary
     type_code: str  # CDA code, else OBR-4/TXA-2: JDV_J07 code; "" when unknown
     kind: str  # engine.parsers.kinds: "ldl-ses", "prescription", "cr-operatoire", "cr-bio", "cr-imagerie", "other"
-    body: str  # "cda": readable CDA; "unreadable": announced but not readable; "none": a result without document
+    # "cda": readable CDA; "unreadable": announced but not readable; "none": a result without document; "unseen": named, not shown
+    body: str
     level: int  # 1, 2, 3 by the body itself; 0 unknown
     declared_level: int  # by the templates; 0 when they say nothing
     created: int  # CDA effectiveTime, else TXA-4/6, OBR-22, MSH-7
@@ -133,18 +150,35 @@ class Document(Fact, frozen=True, array_like=True, gc=False, tag="document"):
     recipients: tuple[bytes, ...]  # pseudonyms of the MSSanté addresses of PRT RCT
     ack_wanted: bool  # ACK_RECEPTION = Y
     sender: str  # application@facility
+    trace: str = HL7
+    # What answers may be joined by, besides the exchange: submission set, MessageID of the SOAP request, control id. They
+    # name one submission for ever, whereas a control id of the HL7 exchange may serve again.
+    keys: tuple[bytes, ...] = ()
+    alias: bytes | None = None  # TXA-12 (pseudonym of kind "document") when the CDA id is another
+    hash: bytes | None = None  # pseudonym of the SHA-1 of the document; None when unknown
+    entry: bytes | None = None  # pseudonym of the entryUUID, when it is a UUID (the DMP keeps it)
+    replaces_entry: bytes | None = None  # target of an RPLC association
+    weak: bool = False  # no identifier of the document at all: only patient or visit, type and time
 
 
 class Outcome(Fact, frozen=True, array_like=True, gc=False, tag="outcome"):
-    """An answer to an exchange: technical ACK, or business acknowledgement ZAM (Z01, Z02, Z03)."""
+    """An answer to an exchange: technical ACK, business acknowledgement ZAM (Z01, Z02, Z03), or a trace's word of its outcome.
+
+    ``exchange`` is any key of a submission: that of the HL7 message, one of ``Document.keys``, or the pseudonym of a document
+    (its ``id`` or ``alias``) where the trace names nothing else.
+    """
 
     at: int  # EVN-2 of a ZAM (date of the acknowledged event), else MSH-7
     exchange: bytes  # pseudonym of (sender of the original, its control id)
-    layer: str  # "technical", "dmp", "mss-delivery" or "mss-reading"
+    # "technical" (the platform, or the transport: a SOAP fault is a refusal), "dmp", "withdrawal" (the document left the DMP),
+    # "mss-delivery" or "mss-reading"
+    layer: str
     accepted: bool
-    code: str  # MSA-1 (technical), or ERR-5.1 when refused: a code of a public table, else "other"
+    code: str  # MSA-1 (technical), or ERR-5.1, errorCode when refused: a code of a public table, else "other"
     recipient: bytes | None  # pseudonym of the address (Z02, Z03)
     sender: str  # application@facility that answers
+    trace: str = ZAM
+    warning: str = ""  # code of a warning that came with an acceptance
 
 
 class Sent(Fact, frozen=True, array_like=True, gc=False, tag="sent"):
@@ -176,4 +210,28 @@ class Activity(Fact, frozen=True, array_like=True, gc=False, tag="activity"):
     section: str  # OBR-24 (LAB, RAD ...), "" when absent
 
 
-AnyFact = Identity | Movement | Alias | Reattached | InsRetired | Document | Outcome | Sent | Activity
+class Submission(Fact, frozen=True, array_like=True, gc=False, tag="submission"):
+    """A submission to the DMP that names its patient and its submission set, but no document (ATNA, AuditEvent)."""
+
+    at: int
+    establishment: str
+    ipp: bytes | None
+    ins: bytes | None
+    ins_root: int
+    key: bytes  # of the submission set: what another trace may have named a document by
+    trace: str = AUDIT
+
+
+class Entry(Fact, frozen=True, array_like=True, gc=False, tag="entry"):
+    """The DMP's own name of a document (entryUUID), as an ITI-18 response tells it: deletions and replacements use no other."""
+
+    at: int
+    ipp: bytes | None
+    ins: bytes | None
+    document: bytes  # pseudonym of kind "document" of the uniqueId
+    entry: bytes
+
+
+AnyFact = (
+    Identity | Movement | Alias | Reattached | InsRetired | Document | Outcome | Sent | Activity | Submission | Entry
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 import structlog
@@ -11,21 +11,23 @@ from msgspec import Struct
 from engine.errors import ParseError
 from engine.ledger.book import encode
 from engine.ledger.journal import Entry
-from engine.parsers import batch, hl7
+from engine.parsers import formats
 from engine.parsers.context import Context
+from engine.parsers.parsed import Parsed
 from engine.privacy import Digests
 from engine.seal import Seal
 
 _DAY: Final = 86_400
 _DIGEST: Final = 8
-_BATCH: Final = frozenset({b"FHS", b"BHS"})
-# An empty batch is legal (HL7 v2.5 2.10.3); anything else without a message is something that cannot be read.
-_EMPTY_BATCH: Final = re.compile(rb"(?:(?:FHS|BHS|BTS|FTS)(?:[|!-/:-@\[-`{-~][^\r\n]*)?(?:[\r\n]+|\Z))+")
-
 CODES: Final = {
     "internal-error": "The engine failed on this message. It is kept sealed; report the code location of the log.",
     "not-folded": "The message was read but could not be counted. Its facts are kept sealed; report the log.",
 }
+
+REJECTIONS: Final = frozenset(CODES)
+
+Parse = Callable[[bytes, Context], Parsed]
+"""Bytes of one message and the feed they came by -> what they say; raises ParseError and nothing else."""
 
 _log = structlog.get_logger()
 
@@ -49,19 +51,17 @@ class Feed(Struct, frozen=True):
     seal: Seal
     unreadable: Literal["put_aside", "refuse"] = "put_aside"
     processing_ids: frozenset[str] = frozenset("P")
+    parse: Parse = formats.parse
+    split: Callable[[bytes], Iterable[bytes]] = formats.split
 
     def entries(self, payload: bytes, received: int) -> list[Entry]:
-        """The journal's entries of a payload: one, or those of the messages of a batch (HL7 v2.5 2.10.3), maybe none."""
-        if payload[:3] in _BATCH:
-            found = [self.read(message, received) for message in batch.split(payload)]
-            if found or _EMPTY_BATCH.fullmatch(payload):
-                return found
-        return [self.read(payload, received)]
+        """The journal's entries of a payload: one, or those of the messages of a batch, maybe none."""
+        return [self.read(message, received) for message in self.split(payload)]
 
     def read(self, payload: bytes, received: int) -> Entry:
         """The journal's entry of a payload. Never raises: what cannot be read is an entry with a code."""
         try:
-            parsed = hl7.parse(payload, self.context)
+            parsed = self.parse(payload, self.context)
         except ParseError as error:
             return self._aside(payload, received, error.code, error.where)
         except Exception as error:  # noqa: BLE001  # our bug must not cost the sender, nor the next message, anything

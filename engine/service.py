@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine import __version__, logs
 from engine import config as config_module
 from engine import inventory as inventory_module
-from engine.codes import REJECTIONS, codes
+from engine.codes import codes, rejections
 from engine.config import Config
 from engine.config import Feed as FeedSettings
 from engine.errors import ConfigError
@@ -26,7 +26,7 @@ from engine.inventory import load as load_inventory
 from engine.ledger import journal
 from engine.ledger.ledger import Ledger, known_keys
 from engine.ledger.schema import StoreError
-from engine.listeners.listener import Listener, PlainCounters, declarations
+from engine.listeners.listener import Declaration, Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
 from engine.metrics import periods, values
 from engine.metrics.exposition import Exposition
@@ -36,6 +36,7 @@ from engine.metrics.snapshot import Feed as FeedValue
 from engine.metrics.web import Application, Web
 from engine.parsers.context import Context
 from engine.parsers.dtm import Zone
+from engine.parsers.format import whole
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Keys, Pseudonyms, open_keys
 from engine.seal import Seal
@@ -84,6 +85,23 @@ def feed_context(config: Config, feed: FeedSettings, pseudonyms: Pseudonyms) -> 
     )
 
 
+def feed(
+    config: Config, settings: FeedSettings, listener: Declaration, pseudonyms: Pseudonyms, digests: Digests, seal: Seal
+) -> Feed:
+    """What reads the payloads of a feed."""
+    found = Feed(
+        settings.name,
+        feed_context(config, settings, pseudonyms),
+        digests,
+        seal,
+        settings.unreadable,
+        frozenset(config.indicators.processing_ids),
+    )
+    if listener.parse is None:
+        return found
+    return structs.replace(found, parse=listener.parse(settings.settings), split=whole)
+
+
 def open_ledger(config: Config, keys: Keys, *, read_only: bool = False, clock: Clock = time.time) -> Ledger:
     """The ledger of a configuration."""
     today = min(periods.today_of(clock(), e.time_zone) for e in config.establishments)
@@ -129,23 +147,13 @@ class Engine:
         self.keys = keys_of(config)
         pseudonyms = Pseudonyms(self.keys.pseudonyms)
         digests, seal = Digests(self.keys.digests), Seal(self.keys.sealing)
-        feeds = {
-            f.name: Feed(
-                f.name,
-                feed_context(config, f, pseudonyms),
-                digests,
-                seal,
-                f.unreadable,
-                frozenset(config.indicators.processing_ids),
-            )
-            for f in config.feeds
-        }
+        known = declarations()
+        feeds = {f.name: feed(config, f, known[f.listener], pseudonyms, digests, seal) for f in config.feeds}
         self.ledger = open_ledger(config, self.keys, clock=clock)
         self.pipeline = Pipeline(
             self.ledger, feeds, batch=config.limits.batch_messages, clock=clock, publish=self._publish
         )
         self.counters = {f.name: PlainCounters() for f in config.feeds}
-        known = declarations()
         logs.allow([*self.counters, *known, *finesses, *self.catalogue.ids, *codes()])
         self.listeners: dict[str, Listener] = {
             f.name: known[f.listener].make(f.name, f.settings, self.pipeline, self.counters[f.name])
@@ -156,8 +164,8 @@ class Engine:
             lambda: self.snapshot,
             self.catalogue,
             version=__version__,
-            rejection_codes=REJECTIONS,
-            flag_codes=sorted(codes().keys() - set(REJECTIONS)),
+            rejection_codes=rejections(),
+            flag_codes=sorted(codes().keys() - set(rejections())),
             label_values=config.limits.label_values,
             process=True,
         )

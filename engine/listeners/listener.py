@@ -14,6 +14,8 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from engine.parsers.context import Context
+from engine.parsers.parsed import Parsed
 from engine.receipt import Receipt
 
 
@@ -113,7 +115,8 @@ class Declaration(Struct, frozen=True):
 
     ``name`` is the word used in the configuration, ``settings`` its strict settings struct, ``emits`` the format of its
     payloads in one phrase, ``acknowledges`` how a peer learns the outcome, ``make(feed, settings, pipeline, counters)``
-    builds it.
+    builds it. ``parse(settings)`` gives what reads its payloads where they do not say themselves what they are (lines of a
+    log); without it they are recognised (``engine.parsers.formats``).
     """
 
     name: str
@@ -121,6 +124,7 @@ class Declaration(Struct, frozen=True):
     emits: str
     acknowledges: str
     make: Callable[[str, Any, Pipeline, Counters], Listener]
+    parse: Callable[[Any], Callable[[bytes, Context], Parsed]] | None = None
 
 
 _REGISTRY: Final[dict[str, Declaration]] = {}

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from engine.errors import ParseError
@@ -14,6 +16,7 @@ from engine.parsers import (
     acks,
     activities,
     admission,
+    batch,
     cda,
     charset,
     documents,
@@ -26,10 +29,11 @@ from engine.parsers import (
     requests,
 )
 from engine.parsers.context import Context
+from engine.parsers.format import Format
 from engine.parsers.movements import Reading
 from engine.parsers.parsed import Parsed
 
-__all__ = ["CODES", "Context", "Parsed", "parse"]
+__all__ = ["CODES", "FORMAT", "REJECTIONS", "Context", "Parsed", "parse"]
 
 CODES: Final[dict[str, str]] = {
     **cda.CODES,
@@ -47,6 +51,25 @@ CODES: Final[dict[str, str]] = {
     "internal": "The reader itself failed on this message: it was put aside. Please report it, with a message made anonymous.",
 }
 """Every code that :func:`parse` raises or flags, and what it means."""
+
+REJECTIONS: Final = frozenset(
+    {
+        "bad-delimiters",
+        "batch",
+        "internal",
+        "no-message-type",
+        "not-hl7",
+        "segment-missing",
+        "several-messages",
+        "too-large",
+        "truncated",
+    }
+)
+"""Those of :data:`CODES` that keep a whole message from being read."""
+
+_BATCH: Final = frozenset({b"FHS", b"BHS"})
+# An empty batch is legal (HL7 v2.5 2.10.3); anything else without a message is something that cannot be read.
+_EMPTY_BATCH: Final = re.compile(rb"(?:(?:FHS|BHS|BTS|FTS)(?:[|!-/:-@\[-`{-~][^\r\n]*)?(?:[\r\n]+|\Z))+")
 
 
 def parse(raw: bytes, context: Context) -> Parsed:
@@ -109,3 +132,18 @@ def _read(message: er7.Message, header: envelope.Envelope, context: Context) -> 
         return activities.appointments(message, header, context)
     who = patient.read(message.first(b"PID"), message.encoding, context)
     return Reading(facts=(), content="other", patient=who, flags=who.flags)
+
+
+def _recognises(head: bytes) -> bool:
+    return head[:3] == b"MSH" or head[:3] in _BATCH
+
+
+def _split(payload: bytes) -> Iterable[bytes]:
+    if payload[:3] in _BATCH:
+        found = list(batch.split(payload))
+        if found or _EMPTY_BATCH.fullmatch(payload):
+            return found
+    return (payload,)
+
+
+FORMAT: Final = Format(name="hl7", title="HL7 v2", recognises=_recognises, parse=parse, split=_split)
