@@ -1,6 +1,8 @@
-"""What every listener must keep, whatever its transport. A listener's tests subclass :class:`Conformance`.
+"""What every listener must keep, whatever its transport. A listener's tests subclass one of the suites.
 
-A :class:`Harness` plays the peer of one listener; a :class:`FakePipeline` plays the engine and can hold its receipts back.
+:class:`Taking` holds for every transport; :class:`Conformance` adds what a transport must keep by which the peer learns what became
+of its messages (an answer, a file moved, a position advanced); :class:`ConnectedConformance` adds what connections need. A
+:class:`Harness` plays the peer of one listener; a :class:`FakePipeline` plays the engine and can hold its receipts back.
 """
 
 from __future__ import annotations
@@ -35,16 +37,22 @@ def control_id(payload: bytes) -> str:
 class FakePipeline:
     """Keeps what it is given. ``held`` receipts wait for :meth:`release`; ``receipt(payload)`` decides what they say."""
 
-    def __init__(self, held: bool = False, receipt: Callable[[bytes], Receipt] = lambda payload: ACCEPTED) -> None:
+    def __init__(
+        self,
+        held: bool = False,
+        receipt: Callable[[bytes], Receipt] = lambda payload: ACCEPTED,
+        name: Callable[[bytes], str] = control_id,
+    ) -> None:
         self.held = held
         self.receipt = receipt
+        self.name = name
         self.payloads: list[bytes] = []
         self.waiting: list[tuple[bytes, Callable[[Receipt], None]]] = []
 
     @property
     def ids(self) -> list[str]:
         """Control ids in the order they came."""
-        return [control_id(payload) for payload in self.payloads]
+        return [self.name(payload) for payload in self.payloads]
 
     def submit(self, payload: bytes, feed: str, done: Callable[[Receipt], None]) -> None:
         """See ``engine.listeners.listener.Pipeline``."""
@@ -81,7 +89,28 @@ async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
 
 
 class Harness(abc.ABC):
-    """The peer of one listener. Its listener has a size limit of ``MAX_MESSAGE_BYTES``."""
+    """The peer of one listener. Its listener has a size limit of ``MAX_MESSAGE_BYTES``.
+
+    Its messages are HL7 v2 unless it says otherwise: a transport of lines, or of one format, has its own.
+    """
+
+    def message(self, name: str, size: int = 0) -> bytes:
+        """A small message that goes by this name, or one of about ``size`` bytes."""
+        return message(name, size)
+
+    def odd(self, name: str) -> bytes:
+        """The same with bytes that are no UTF-8."""
+        return message(name) + b"NTE|1||\xe9\xa4 \xc3\xa9\r"
+
+    def name(self, payload: bytes) -> str:
+        """The name of a message."""
+        return control_id(payload)
+
+    def pipeline(
+        self, held: bool = False, receipt: Callable[[bytes], Receipt] = lambda payload: ACCEPTED
+    ) -> FakePipeline:
+        """A pipeline that knows these names."""
+        return FakePipeline(held, receipt, self.name)
 
     @abc.abstractmethod
     async def start(self, pipeline: FakePipeline) -> None:
@@ -93,11 +122,11 @@ class Harness(abc.ABC):
 
     @abc.abstractmethod
     async def offer(self, *payloads: bytes) -> None:
-        """Give messages to the listener, without waiting for an answer. Again after a stop: those unanswered."""
+        """Give messages to the listener, without waiting for an answer. Again: those that the peer knows were not taken."""
 
-    @abc.abstractmethod
     async def acknowledged(self) -> list[str]:
-        """Control ids the peer may forget, in the order it learned so."""
+        """Names of the messages the peer may forget, in the order it learned so; where it learns."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     async def settle(self) -> None:
@@ -108,25 +137,116 @@ class Harness(abc.ABC):
         await self.stop()
 
 
-class Conformance:
-    """The tests. ``harness`` is a fixture of the subclass."""
+class Taking:
+    """What every listener must keep. ``harness`` is a fixture of the subclass."""
+
+    async def taken(self, harness: Harness, pipeline: FakePipeline, expected: list[str]) -> None:
+        """Wait until exactly these messages were taken."""
+        await until(lambda: len(pipeline.payloads) >= len(expected))
+        await harness.settle()
+
+    async def test_order(self, harness: Harness) -> None:
+        """Messages reach the pipeline, and are acknowledged, in the order they were given."""
+        pipeline = harness.pipeline()
+        await harness.start(pipeline)
+        expected = [f"A{number}" for number in range(50)]
+        await harness.offer(*map(harness.message, expected))
+        await self.taken(harness, pipeline, expected)
+        assert pipeline.ids == expected
+
+    async def test_payload_is_handed_over_unchanged(self, harness: Harness) -> None:
+        """The pipeline gets the message's bytes, whatever its charset."""
+        pipeline = harness.pipeline()
+        await harness.start(pipeline)
+        payload = harness.odd("A1")
+        await harness.offer(payload)
+        await self.taken(harness, pipeline, ["A1"])
+        assert pipeline.payloads[0].rstrip(b"\r") == payload.rstrip(b"\r")
+
+    async def test_size_limit(self, harness: Harness) -> None:
+        """A message beyond the limit never reaches the pipeline, and the next one does."""
+        pipeline = harness.pipeline()
+        await harness.start(pipeline)
+        await harness.offer(harness.message("A1", size=2 * MAX_MESSAGE_BYTES))
+        await harness.offer(harness.message("A2"))
+        await self.taken(harness, pipeline, ["A2"])
+        assert pipeline.ids == ["A2"]
+
+    async def test_next_to_a_refused_message(self, harness: Harness) -> None:
+        """What the pipeline refuses, the peer may not forget; the next message is taken."""
+        pipeline = harness.pipeline(receipt=lambda payload: REFUSED if harness.name(payload) == "A1" else ACCEPTED)
+        await harness.start(pipeline)
+        await harness.offer(harness.message("A1"))
+        await harness.offer(harness.message("A2"))
+        await self.taken(harness, pipeline, ["A2"])
+        await until(lambda: pipeline.ids == ["A1", "A2"])
+
+    async def test_unavailable_is_not_lost(self, harness: Harness) -> None:
+        """What the pipeline could not take is acknowledged to nobody, comes again, and is taken then."""
+        pipeline = harness.pipeline(receipt=lambda payload: UNAVAILABLE)
+        await harness.start(pipeline)
+        await harness.offer(harness.message("A1"))
+        await until(lambda: "A1" in pipeline.ids)
+        await self.untaken(harness)
+        pipeline.receipt = lambda payload: ACCEPTED
+        before = len(pipeline.payloads)
+        await harness.offer(harness.message("A1"))
+        await self.taken(harness, pipeline, ["A1"])
+        await until(lambda: len(pipeline.payloads) > before)
+        assert set(pipeline.ids) == {"A1"}
+
+    async def untaken(self, harness: Harness) -> None:
+        """The peer has learned nothing that lets it forget a message."""
+        await harness.settle()
+
+    async def test_stop_waits_for_what_was_taken(self, harness: Harness) -> None:
+        """A graceful stop waits for the commit of what was taken, and acknowledges it."""
+        pipeline = harness.pipeline(held=True)
+        await harness.start(pipeline)
+        await harness.offer(harness.message("A1"))
+        await until(lambda: pipeline.ids == ["A1"])
+        stopping = asyncio.ensure_future(harness.stop())
+        await harness.settle()
+        assert not stopping.done()
+        pipeline.release()
+        await stopping
+        await self.acknowledged_at_stop(harness, ["A1"])
+
+    async def acknowledged_at_stop(self, harness: Harness, expected: list[str]) -> None:
+        """The peer learned of it before the listener was gone, where it learns."""
+
+
+class Conformance(Taking):
+    """What a listener must keep besides when its peer learns what became of a message."""
+
+    async def taken(self, harness: Harness, pipeline: FakePipeline, expected: list[str]) -> None:
+        """See :class:`Taking`: the peer may forget these and no other."""
+        await until(lambda: _is(harness, expected))
+
+    async def untaken(self, harness: Harness) -> None:
+        """See :class:`Taking`."""
+        await harness.settle()
+        assert await harness.acknowledged() == []
+
+    async def acknowledged_at_stop(self, harness: Harness, expected: list[str]) -> None:
+        """See :class:`Taking`."""
+        await until(lambda: _is(harness, expected))
 
     async def test_acknowledged_means_committed(self, harness: Harness) -> None:
         """Nothing is acknowledged before the pipeline says so, and everything once it did."""
-        pipeline = FakePipeline(held=True)
+        pipeline = harness.pipeline(held=True)
         await harness.start(pipeline)
-        await harness.offer(message("A1"))
+        await harness.offer(harness.message("A1"))
         await until(lambda: pipeline.ids == ["A1"])
-        await harness.settle()
-        assert await harness.acknowledged() == []
+        await self.untaken(harness)
         pipeline.release()
         await until(lambda: _is(harness, ["A1"]))
 
     async def test_each_waits_for_its_own_commit(self, harness: Harness) -> None:
         """The commit of one message acknowledges that one and not the next."""
-        pipeline = FakePipeline(held=True)
+        pipeline = harness.pipeline(held=True)
         await harness.start(pipeline)
-        await harness.offer(message("A1"), message("A2"))
+        await harness.offer(harness.message("A1"), harness.message("A2"))
         await until(lambda: "A1" in pipeline.ids)
         await harness.settle()
         pipeline.release(1)
@@ -137,29 +257,11 @@ class Conformance:
         pipeline.release()
         await until(lambda: _is(harness, ["A1", "A2"]))
 
-    async def test_order(self, harness: Harness) -> None:
-        """Messages reach the pipeline, and are acknowledged, in the order they were given."""
-        pipeline = FakePipeline()
-        await harness.start(pipeline)
-        expected = [f"A{number}" for number in range(50)]
-        await harness.offer(*map(message, expected))
-        await until(lambda: _is(harness, expected))
-        assert pipeline.ids == expected
-
-    async def test_payload_is_handed_over_unchanged(self, harness: Harness) -> None:
-        """The pipeline gets the message's bytes, whatever its charset."""
-        pipeline = FakePipeline()
-        await harness.start(pipeline)
-        payload = message("A1") + b"NTE|1||\xe9\xa4 \xc3\xa9\r"
-        await harness.offer(payload)
-        await until(lambda: _is(harness, ["A1"]))
-        assert pipeline.payloads[0].rstrip(b"\r") == payload.rstrip(b"\r")
-
     async def test_restart(self, harness: Harness) -> None:
         """What was not committed when the listener stopped is given again, and acknowledged then."""
-        pipeline = FakePipeline(held=True)
+        pipeline = harness.pipeline(held=True)
         await harness.start(pipeline)
-        await harness.offer(message("A1"))
+        await harness.offer(harness.message("A1"))
         await until(lambda: pipeline.ids == ["A1"])
         stopping = asyncio.ensure_future(harness.stop())
         await harness.settle()
@@ -168,46 +270,11 @@ class Conformance:
         pipeline.release()
         await stopping
         assert await harness.acknowledged() == []
-        again = FakePipeline()
+        again = harness.pipeline()
         await harness.start(again)
-        await harness.offer(message("A1"))
+        await harness.offer(harness.message("A1"))
         await until(lambda: _is(harness, ["A1"]))
         assert again.ids == ["A1"]
-
-    async def test_stop_answers_what_was_taken(self, harness: Harness) -> None:
-        """A graceful stop waits for the commit of what was taken, and acknowledges it."""
-        pipeline = FakePipeline(held=True)
-        await harness.start(pipeline)
-        await harness.offer(message("A1"))
-        await until(lambda: pipeline.ids == ["A1"])
-        stopping = asyncio.ensure_future(harness.stop())
-        await harness.settle()
-        assert not stopping.done()
-        pipeline.release()
-        await stopping
-        await self.acknowledged_at_stop(harness, ["A1"])
-
-    async def acknowledged_at_stop(self, harness: Harness, expected: list[str]) -> None:
-        """The peer learned of it before the listener was gone."""
-        await until(lambda: _is(harness, expected))
-
-    async def test_size_limit(self, harness: Harness) -> None:
-        """A message beyond the limit never reaches the pipeline, and the next one does."""
-        pipeline = FakePipeline()
-        await harness.start(pipeline)
-        await harness.offer(message("A1", size=2 * MAX_MESSAGE_BYTES))
-        await harness.offer(message("A2"))
-        await until(lambda: _is(harness, ["A2"]))
-        assert pipeline.ids == ["A2"]
-
-    async def test_refused_is_not_acknowledged(self, harness: Harness) -> None:
-        """What the pipeline refuses, the peer may not forget; the next message is taken."""
-        pipeline = FakePipeline(receipt=lambda payload: REFUSED if b"|A1|" in payload else ACCEPTED)
-        await harness.start(pipeline)
-        await harness.offer(message("A1"))
-        await harness.offer(message("A2"))
-        await until(lambda: _is(harness, ["A2"]))
-        assert pipeline.ids == ["A1", "A2"]
 
 
 class ConnectedHarness(Harness):
@@ -231,23 +298,23 @@ class ConnectedConformance(Conformance):
 
     async def test_silent_peer_is_closed(self, harness: ConnectedHarness) -> None:
         """A connection on which nothing comes is closed after the idle timeout."""
-        await harness.start(FakePipeline(), idle_timeout_seconds=0.1)
+        await harness.start(harness.pipeline(), idle_timeout_seconds=0.1)
         await harness.closed()
 
     async def test_message_without_end_is_closed(self, harness: ConnectedHarness) -> None:
         """A message that never gets its end is given up by the idle timeout and never reaches the pipeline."""
-        pipeline = FakePipeline()
+        pipeline = harness.pipeline()
         await harness.start(pipeline, idle_timeout_seconds=0.1)
-        await harness.begin(message("A1"))
+        await harness.begin(harness.message("A1"))
         await harness.closed()
         assert pipeline.payloads == []
         assert await harness.acknowledged() == []
 
     async def test_idle_timeout_spares_who_waits_for_us(self, harness: ConnectedHarness) -> None:
         """A peer that waits for its answer is not idle, however long the commit takes."""
-        pipeline = FakePipeline(held=True)
+        pipeline = harness.pipeline(held=True)
         await harness.start(pipeline, idle_timeout_seconds=0.05)
-        await harness.offer(message("A1"))
+        await harness.offer(harness.message("A1"))
         await until(lambda: pipeline.ids == ["A1"])
         await asyncio.sleep(0.3)
         pipeline.release()
