@@ -113,7 +113,7 @@ class CapturesListener:
             said = _log.bind(
                 feed=self.feed,
                 accepted=turn.statuses["accepted"],
-                duplicates=turn.statuses["duplicate"],
+                duplicate=turn.statuses["duplicate"],
                 aside=turn.statuses["aside"],
                 refused=turn.statuses["refused"],
             )

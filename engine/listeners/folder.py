@@ -92,7 +92,7 @@ class FolderListener:
         said = _log.bind(
             feed=self.feed,
             accepted=delivery.statuses["accepted"],
-            duplicates=delivery.statuses["duplicate"],
+            duplicate=delivery.statuses["duplicate"],
             aside=delivery.statuses["aside"],
             refused=delivery.statuses["refused"],
         )
