@@ -18,6 +18,7 @@ from msgspec import Meta, Struct, field, structs
 
 from engine.coherence import check
 from engine.errors import ConfigError
+from engine.limits import Limits
 from engine.strict import Reader, Variant
 
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -70,43 +71,6 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["debug", "info", "warning", "error"],
         Meta(description="The least severe events that are written."),
     ] = "info"
-
-
-class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What keeps one bad message, or one bad sender, from costing the others anything."""
-
-    label_values: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=10_000,
-            description="Distinct values of one label on /metrics; the ones beyond are counted together as `other`.",
-        ),
-    ] = 200
-    aside_bytes: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Room for the messages put aside, sealed, in the store (bytes). When it is full the oldest leave; "
-            "they stay counted. 0 keeps none.",
-        ),
-    ] = 268_435_456
-    document_bytes: Annotated[
-        int,
-        Meta(
-            ge=1_024,
-            le=1_073_741_824,
-            description="Largest CDA document that is read, decoded (bytes). A larger one is counted as unreadable.",
-        ),
-    ] = 67_108_864
-    batch_messages: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=100_000,
-            description="Most messages made durable by one commit when they come faster than the disk.",
-        ),
-    ] = 512
 
 
 class Indicators(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,6 +126,24 @@ class Indicators(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "many days before it was made.",
         ),
     ] = 30
+    answer_hours: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=2_160,
+            description="Hours during which an answer of the DMP is still awaited (`awaiting_answer`); afterwards, from the next day, "
+            "the document is missed as `not_answered`.",
+        ),
+    ] = 24
+    match_hours: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=720,
+            description="A trace that names no document (only a venue or a patient, a type and a time) is tied to the nearest one of that "
+            "type not further away than so many hours.",
+        ),
+    ] = 24
     connection_proof: Annotated[
         Literal["acknowledged", "routed"],
         Meta(
@@ -237,6 +219,14 @@ class Establishment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Endpoint, ...],
         Meta(description="DS1.3: applications (MSH-3@MSH-4) whose orders and appointments are operations."),
     ] = ()
+    proof: Annotated[
+        Literal["accepted", "taken", "sent"],
+        Meta(
+            description="What proves that a document feeds the DMP, for the rates under their plain names: `accepted` (the DMP said "
+            "yes), `taken` (the platform acknowledged it) or `sent` (it was asked for). The rates by each proof are published beside, "
+            "under names of their own."
+        ),
+    ] = "accepted"
     targets: Annotated[
         Mapping[str, Ratio],
         Meta(description="Targets of this establishment, by indicator; they win over `indicators.targets`."),
@@ -277,6 +267,14 @@ class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "engine never retries for ever) or `refuse` (negative acknowledgement). Counted either way."
         ),
     ] = "put_aside"
+    submission_set_code: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="Code (OBX-3.1) of the OBX in which the platform writes the submission set id (OID) into a document message: it ties "
+            "an ATNA audit message to the document. Empty: the messages hold none.",
+        ),
+    ] = ""
     settings: Annotated[Struct, Meta(extra={"read": False})]
 
 
@@ -301,6 +299,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Path | None,
         Meta(
             description="Inventory of the applications (P1.1, P1.3), a CSV file. Empty: those two are not computed.",
+            extra={"exists": "file"},
+        ),
+    ] = None
+    dmp_errors: Annotated[
+        Path | None,
+        Meta(
+            description="Error codes of your DMP platform, a YAML file of the same form as the shipped `dmp-errors.yaml`: label and advice of "
+            "each, added to the shipped ones. Empty: the shipped ones alone.",
             extra={"exists": "file"},
         ),
     ] = None

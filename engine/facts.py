@@ -151,9 +151,10 @@ class Document(Fact, frozen=True, array_like=True, gc=False, tag="document"):
     ack_wanted: bool  # ACK_RECEPTION = Y
     sender: str  # application@facility
     trace: str = HL7
-    # What answers may be joined by, besides the exchange: submission set, MessageID of the SOAP request, control id. They
+    # What answers may be joined by, besides the exchange: submission set, MessageID of the SOAP request. They
     # name one submission for ever, whereas a control id of the HL7 exchange may serve again.
     keys: tuple[bytes, ...] = ()
+    control: bytes | None = None  # the exchange of the HL7 message that a line of the log names (sender, control id)
     alias: bytes | None = None  # TXA-12 (pseudonym of kind "document") when the CDA id is another
     hash: bytes | None = None  # pseudonym of the SHA-1 of the document; None when unknown
     entry: bytes | None = None  # pseudonym of the entryUUID, when it is a UUID (the DMP keeps it)

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
 from msgspec import NODEFAULT, Struct
 
 from engine import inventory, privacy
-from engine.config import Config, Establishment, Feed, Http, Indicators, Limits, Log
+from engine.config import Config, Establishment, Feed, Http, Indicators, Log
+from engine.limits import Limits
 from engine.strict import settings, unwrap
 
 _WORDS: Final = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}

@@ -58,6 +58,8 @@ def rule_settings(config: Config) -> RuleSettings:
         grace_days=choices.grace_days,
         history_days=choices.history_days,
         attach_days=choices.attach_days,
+        answer_hours=choices.answer_hours,
+        match_hours=choices.match_hours,
         prescription_codes=frozenset(choices.prescription_codes),
         establishments={
             e.finess: EstablishmentRules(
@@ -65,6 +67,7 @@ def rule_settings(config: Config) -> RuleSettings:
                 theatre_units=frozenset(e.theatre_units),
                 theatre_applications=frozenset(e.theatre_applications),
                 external_senders=frozenset(e.external_senders),
+                proof=e.proof,
             )
             for e in config.establishments
         },
@@ -82,6 +85,8 @@ def feed_context(config: Config, feed: FeedSettings, pseudonyms: Pseudonyms) -> 
         authorities=frozenset(establishment.identity_authorities),
         encounter_roots=frozenset(establishment.encounter_roots),
         max_document_bytes=config.limits.document_bytes,
+        submission_set_code=feed.submission_set_code.upper(),
+        sha1=any(f.listener == "logs" for f in config.feeds),
     )
 
 

@@ -56,7 +56,7 @@ def explanation(view: View, stays: Iterable[int], settings: RuleSettings, catalo
         verdicts += [
             verdict
             for report in view.reports_of(index)
-            for verdict in examinations.verdicts(report, view.persons[report.person], settings, stay.unit)
+            for verdict in examinations.verdicts(report, view, settings, stay.unit)
         ]
         result.append(
             {

@@ -10,15 +10,16 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from engine.facts import Activity, Alias, AnyFact, Document, Identity, InsRetired, Movement, Outcome, Reattached, Sent
+from engine.facts import HL7, AnyFact, Document, Outcome, Sent, Submission
 from engine.ledger import tallies
 from engine.ledger.applications import Applications
 from engine.ledger.exchange import Exchange, Send
+from engine.ledger.handles import handles
 from engine.ledger.patient import Attachment, View, fold
 from engine.metrics.rules.verdict import Verdict
 
@@ -46,35 +47,6 @@ def encode(facts: Iterable[AnyFact]) -> bytes:
 def decode(blob: bytes) -> list[AnyFact]:
     """What :func:`encode` encoded."""
     return [_fact.decode(fact) for fact in _facts.decode(blob)]
-
-
-_HANDLES: Final[dict[type, Callable[[Any], tuple[bytes | None, ...]]]] = {
-    Identity: lambda fact: (fact.ipp,),
-    InsRetired: lambda fact: (fact.ipp,),
-    Movement: lambda fact: (fact.ipp, fact.visit, fact.dossier),
-    Document: lambda fact: (fact.ipp, fact.visit, fact.dossier),
-    Alias: lambda fact: (fact.kept, fact.dropped),
-    Reattached: lambda fact: (fact.ipp, fact.former, fact.moved),
-    Activity: lambda fact: (fact.ipp, fact.visit, fact.dossier),
-}
-
-
-def handles(fact: AnyFact) -> tuple[list[bytes], bytes | None]:
-    """The identifiers by which a fact belongs to a patient, the surest first, and the INS it says the patient has.
-
-    The INS is a handle only for a fact that names the patient by nothing else: two patients may wrongly share one. A
-    document that names nobody is filed under its own exchange: it still counts as a report.
-    """
-    of = _HANDLES.get(type(fact))
-    if of is None:
-        return [], None
-    known = [handle for handle in of(fact) if handle is not None]
-    ins: bytes | None = getattr(fact, "ins", None)
-    if known:
-        return known, ins
-    if ins is not None:
-        return [ins], None
-    return ([fact.exchange] if isinstance(fact, Document) else []), None
 
 
 class _Patient(Struct):
@@ -188,20 +160,35 @@ class Book:
             patient.dirty = True
         if isinstance(fact, Document):
             self._send(fact, found[0])
+        elif isinstance(fact, Submission):
+            self._named(fact.key, fact.at, found[0])
 
     # -- exchanges ----------------------------------------------------------------------------------------------------
 
     def _send(self, document: Document, anchor: bytes) -> None:
-        exchange = self._exchange(document.exchange)
-        changed = exchange.with_send(Send(document.at, anchor))
-        # The platform's technical acknowledgement may have come first.
-        for outcome in self.applications.outcomes(document.at // _DAY, document.exchange):
-            changed = changed.with_outcome(outcome)
-        self._exchange_changed(document.exchange, exchange, changed)
+        for key in {document.exchange, *document.keys, document.id, document.alias}:
+            if key is not None:
+                self._named(key, document.at, anchor)
+        if document.trace == HL7:
+            # The platform's technical acknowledgement may have come first.
+            exchange = changed = self._exchange(document.exchange)
+            for outcome in self.applications.outcomes(document.at // _DAY, document.exchange):
+                changed = changed.with_outcome(outcome)
+            self._exchange_changed(document.exchange, exchange, changed)
+        elif (
+            document.control is not None
+        ):  # it sent nothing under that control id: answers there belong to the HL7 message
+            exchange = self._exchange(document.control)
+            self._exchange_changed(document.control, exchange, exchange.with_watcher(anchor))
+
+    def _named(self, key: bytes, at: int, anchor: bytes) -> None:
+        """Something was sent under a key that answers may name."""
+        exchange = self._exchange(key)
+        self._exchange_changed(key, exchange, exchange.with_send(Send(at, anchor)))
 
     def _answer(self, outcome: Outcome) -> None:
         exchange = self._exchange(outcome.exchange)
-        if outcome.layer == "technical":
+        if outcome.layer == "technical" and outcome.sender:  # by an application, not a trace's word of the transport
             self.applications.answered(outcome)
             day = outcome.at // _DAY
             if not any(send.at // _DAY in {day, day - 1} for send in exchange.sends):
@@ -294,8 +281,9 @@ class Book:
 
     def _close(self, today: int) -> Counter[Verdict]:
         for key in self._changed_exchanges:
-            for send in self._exchanges[key].sends:
-                number = self._find(send.anchor)
+            exchange = self._exchanges[key]
+            for anchor in {send.anchor for send in exchange.sends} | set(exchange.watchers):
+                number = self._find(anchor)
                 if number is not None:
                     self._patient(number).dirty = True
         changes: Counter[Verdict] = Counter()

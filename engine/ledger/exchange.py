@@ -1,4 +1,6 @@
-"""An exchange: everything sent under one (sender, control id), and what was answered to it.
+"""An exchange: everything sent under one key, and what was answered to it.
+
+A key is (sender, control id) of an HL7 message, a submission set, a MessageID, or the id of a document.
 
 A control id may be used again for another message, so an answer belongs to the latest sending that is not later than it
 (hl7v2 chapter 2; CI-SIS ZAM: OBX-4 carries the control id of the document message and nothing else).
@@ -26,22 +28,33 @@ class Send(Struct, frozen=True, array_like=True, order=True):
 
 
 class Exchange(Struct, array_like=True):
-    """Sendings and answers of one key, each a sorted tuple without repetition."""
+    """Sendings and answers of one key, each a sorted tuple without repetition.
+
+    ``watchers``: handles of patients that an answer concerns although they sent nothing under the key.
+    """
 
     sends: tuple[Send, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    watchers: tuple[bytes, ...] = ()
 
     def with_send(self, send: Send) -> Exchange:
         """The same exchange with one more sending; itself when nothing is new."""
         if send in self.sends:
             return self
-        return Exchange(tuple(sorted({*self.sends, send})[-MOST:]), self.outcomes)
+        return Exchange(tuple(sorted({*self.sends, send})[-MOST:]), self.outcomes, self.watchers)
 
     def with_outcome(self, outcome: Outcome) -> Exchange:
         """The same exchange with one more answer; itself when nothing is new."""
         if outcome in self.outcomes:
             return self
-        return Exchange(self.sends, tuple(sorted({*self.outcomes, outcome}, key=_outcome_order)[-MOST:]))
+        outcomes = tuple(sorted({*self.outcomes, outcome}, key=_outcome_order)[-MOST:])
+        return Exchange(self.sends, outcomes, self.watchers)
+
+    def with_watcher(self, anchor: bytes) -> Exchange:
+        """The same exchange with one more patient to look at again when an answer comes; itself when nothing is new."""
+        if anchor in self.watchers or any(send.anchor == anchor for send in self.sends):
+            return self
+        return Exchange(self.sends, self.outcomes, tuple(sorted({*self.watchers, anchor})[-MOST:]))
 
     def answers(self, at: int) -> list[Outcome]:
         """The answers that belong to the sending of that instant, by time."""
@@ -54,5 +67,14 @@ def _answered(times: Iterable[int], at: int) -> int | None:
     return max(earlier) if earlier else min(times, default=None)
 
 
-def _outcome_order(outcome: Outcome) -> tuple[int, str, bool, str, bytes, str]:
-    return (outcome.at, outcome.layer, outcome.accepted, outcome.code, outcome.recipient or b"", outcome.sender)
+def _outcome_order(outcome: Outcome) -> tuple[int, str, bool, str, bytes, str, str, str]:
+    return (
+        outcome.at,
+        outcome.layer,
+        outcome.accepted,
+        outcome.code,
+        outcome.recipient or b"",
+        outcome.sender,
+        outcome.trace,
+        outcome.warning,
+    )

@@ -70,7 +70,7 @@ class Ledger:
         self._fingerprint = settings.fingerprint()
         if not read_only:
             self._set_meta("keys", msgspec.msgpack.encode(dict(key_ids)))
-        attachment = Attachment(settings.attach_days, settings.classes)
+        attachment = Attachment(settings.attach_days, settings.classes, settings.match_hours * 3_600)
         self.journal = Journal(self._connection, aside_bytes)
         self.book = Book(self._connection, lambda view: judge(view, settings), attachment)
         self._first_day = first_day

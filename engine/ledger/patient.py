@@ -18,12 +18,16 @@ from engine.facts import (
     Alias,
     AnyFact,
     Document,
+    Entry,
     Identity,
     InsRetired,
     Movement,
     Reattached,
+    Submission,
 )
+from engine.ledger.attempts import STRENGTH
 from engine.ledger.links import Links
+from engine.ledger.naming import MATCH_SECONDS
 from engine.ledger.reports import ExchangeOf, Report, reports
 from engine.ledger.stays import Stay, stays
 
@@ -55,6 +59,16 @@ class Person(Struct, eq=False):
         return found
 
 
+class Unnamed(Struct, frozen=True):
+    """A submission to the DMP of which no trace said what document it holds."""
+
+    at: int
+    person: int  # index in the view's persons
+    answered: bool
+    accepted: bool
+    code: str = ""
+
+
 class View(Struct, eq=False):
     """A patient as the facts tell."""
 
@@ -63,6 +77,7 @@ class View(Struct, eq=False):
     person_of_stay: list[int]  # index in persons, by stay
     reports: list[Report]
     activities: dict[int, list[Activity]]  # by stay
+    unnamed: list[Unnamed] = []
 
     def reports_of(self, stay: int) -> list[Report]:
         """The reports attached to a stay."""
@@ -82,6 +97,7 @@ class Attachment(Struct, frozen=True):
 
     days: int = 30  # after the exit
     classes: frozenset[str] = frozenset("I")  # PV1-2 of the stays that a later report may belong to
+    match: int = MATCH_SECONDS  # how far in time a trace without identifier may be from its document
 
 
 _ATTACHMENT: Final = Attachment()
@@ -126,7 +142,8 @@ def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment =
     found = _stays(known, names)
     owners = [_owner(stay, names, person_of) for stay in found]
     documents = [fact for fact in known if type(fact) is Document]
-    chains = reports(documents, exchange_of) if documents else []
+    entries = [fact for fact in known if type(fact) is Entry]
+    chains = reports(documents, exchange_of, entries, attach.match) if documents else []
     places = _Places(found, owners, names)
     for report in chains:
         report.person = _person_of_report(report, person_of, places)
@@ -137,7 +154,28 @@ def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment =
             place = _place_activity(fact, person_of, places)
             if place is not None:
                 activities.setdefault(place, []).append(fact)
-    return View(found, persons, owners, chains, activities)
+    submissions = [fact for fact in known if type(fact) is Submission]
+    unnamed = _unnamed(submissions, documents, exchange_of, person_of) if submissions else []
+    return View(found, persons, owners, chains, activities, unnamed)
+
+
+def _unnamed(
+    submissions: list[Submission], documents: list[Document], exchange_of: ExchangeOf, person_of: _PersonOf
+) -> list[Unnamed]:
+    """Submissions whose submission set nothing tied to a document, each set once."""
+    named = {key for document in documents for key in (document.exchange, *document.keys)}
+    first: dict[bytes, Submission] = {}
+    for fact in sorted(submissions, key=lambda one: (one.at, one.key, one.ipp or b"", one.ins or b"")):
+        if fact.key not in named:
+            first.setdefault(fact.key, fact)
+    found = []
+    for key, fact in first.items():
+        answers = [answer for answer in exchange_of(key).outcomes if answer.layer == "dmp"]
+        last = max(answers, key=lambda one: (STRENGTH[one.trace], one.at, one.accepted, one.code), default=None)
+        accepted = last is not None and last.accepted
+        code = last.code if last is not None and not accepted else ""
+        found.append(Unnamed(fact.at, person_of(fact.ipp, fact.ins), last is not None, accepted, code))
+    return found
 
 
 # -- persons ----------------------------------------------------------------------------------------------------------
@@ -297,17 +335,18 @@ class _Places:
 
 def _person_of_report(report: Report, person_of: _PersonOf, places: _Places) -> int:
     for version in reversed(report.versions):
-        document = version.document
-        if document.ipp is not None or document.ins is not None:
-            return person_of(document.ipp, document.ins)
+        for document in version.documents():
+            if document.ipp is not None or document.ins is not None:
+                return person_of(document.ipp, document.ins)
     for version in report.versions:
-        for index in places.venue(version.document.visit) or places.dossier(version.document.dossier):
-            return places.owners[index]
+        for document in version.documents():
+            for index in places.venue(document.visit) or places.dossier(document.dossier):
+                return places.owners[index]
     return person_of(None, None)
 
 
 def _attach(report: Report, places: _Places, attach: Attachment) -> None:
-    documents = [version.document for version in report.versions]
+    documents = [document for version in report.versions for document in version.documents()]
     for way, find, numbers in (
         ("visit", places.venue, [document.visit for document in documents]),
         ("dossier", places.dossier, [document.dossier for document in documents]),

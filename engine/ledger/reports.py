@@ -1,4 +1,4 @@
-"""Documents of a patient -> reports: chains of versions with their sendings and answers (docs/rules.md section 3).
+"""Documents of a patient -> reports: chains of versions with their sendings and answers (docs/rules.md sections 3 and 7).
 
 A pure function of a set of facts and of the exchanges they name.
 """
@@ -6,29 +6,19 @@ A pure function of a set of facts and of the exchanges they name.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from engine.facts import Document
+from engine.facts import HL7, Document, Entry, Outcome
+from engine.ledger.attempts import Attempt, Sending, attempts, order
 from engine.ledger.exchange import Exchange
 from engine.ledger.links import Links
+from engine.ledger.naming import MATCH_SECONDS, Named
+
+__all__ = ["ExchangeOf", "Report", "Sending", "Version", "reports"]
 
 ExchangeOf = Callable[[bytes], Exchange]
-
-
-class Sending(Struct, eq=False):
-    """One message that carried a version, and what was answered to it."""
-
-    document: Document
-    at: int
-    addressed: str  # DESTDMP
-    taken: bool  # a positive technical acknowledgement
-    refused: bool  # only negative technical acknowledgements
-    answered: bool  # the DMP answered (Z01)
-    accepted: bool  # its last answer is yes
-    answered_at: int
-    code: str  # why the DMP refused
 
 
 class Version(Struct, eq=False):
@@ -39,11 +29,25 @@ class Version(Struct, eq=False):
     first: int  # first sending
     sendings: list[Sending]
     deletions: list[Sending]
+    attempts: list[Attempt]  # of the sendings, by time
+    withdrawn: tuple[int, ...] = ()  # when a trace that names nothing else said that the DMP holds it no more
 
     @property
     def document(self) -> Document:
-        """What the version says of itself: its latest sending."""
-        return (self.sendings or self.deletions)[-1].document
+        """What the version says of itself: its latest HL7 sending, else the latest trace that showed its CDA, else the latest."""
+        return next(self.documents())
+
+    def documents(self) -> Iterator[Document]:
+        """What each sending says of it, the most telling first."""
+        found = [sending.document for sending in reversed(self.sendings or self.deletions)]
+        if len(found) > 1:
+            found.sort(key=lambda one: 0 if one.trace == HL7 else 1 if one.body == "cda" else 2)
+        yield from found
+
+    @property
+    def seen(self) -> Document | None:
+        """The document of a sending that showed a readable CDA, the latest; None when none did."""
+        return next((one for one in self.documents() if one.body == "cda"), None)
 
     def order(self) -> tuple[int, int, bytes]:
         """Order of the versions in their chain."""
@@ -66,18 +70,21 @@ class Report(Struct, eq=False):
     way: str = "none"  # how it was attached: "visit", "dossier", "encounter", "dates", "after-exit", "none"
 
 
-def version_key(document: Document) -> bytes:
-    """What makes two messages carry the same version: the CDA id (or TXA-12), else the message itself."""
-    return document.id if document.id is not None else b"\0".join((document.exchange, b"%d" % document.position))
+def reports(
+    documents: Iterable[Document],
+    exchange_of: ExchangeOf,
+    entries: Iterable[Entry] = (),
+    match: int = MATCH_SECONDS,
+) -> list[Report]:
+    """The reports of one patient (several identities may be among them), by date.
 
-
-def reports(documents: Iterable[Document], exchange_of: ExchangeOf) -> list[Report]:
-    """The reports of one patient (several identities may be among them), by date."""
-    facts = list(documents)
-    grouped: dict[bytes, list[Document]] = defaultdict(list)
-    for fact in facts:
-        grouped[version_key(fact)].append(fact)
-    links = _chains(facts)
+    ``match``: how far in time (seconds) a trace without identifier may be from what it is about.
+    """
+    named = Named(documents, entries, match)
+    grouped: dict[bytes, list[tuple[Document, str]]] = defaultdict(list)
+    for fact, key, how in named.facts:
+        grouped[key].append((fact, how))
+    links = _chains(named)
     versions: dict[bytes, list[Version]] = defaultdict(list)
     for key, found in grouped.items():
         versions[links.root(key)].append(_version(key, found, exchange_of))
@@ -87,30 +94,37 @@ def reports(documents: Iterable[Document], exchange_of: ExchangeOf) -> list[Repo
     return result
 
 
-def _chains(facts: list[Document]) -> Links:
+def _chains(named: Named) -> Links:
     """Which versions are of the same report."""
     links = Links()
     by_set: dict[bytes, bytes] = {}
     by_message: dict[tuple[bytes, int, str], bytes] = {}
-    by_order: dict[tuple[str, bytes], bytes] = {}
-    known = {version_key(fact) for fact in facts}
-    for fact in facts:
-        key = version_key(fact)
+    for fact, key, _ in named.facts:
         if fact.chain is not None:
             links.join(by_set.setdefault(fact.chain, key), key)
-        if fact.replaces is not None and fact.replaces != key:
-            links.join(fact.replaces, key)
-        links.join(by_message.setdefault((fact.exchange, fact.at, fact.kind), key), key)
-    classic = [fact for fact in facts if fact.body == "none" and fact.id is None]
+        parent = named.key_of(fact.replaces) if fact.replaces is not None else None
+        if parent is None and fact.replaces_entry is not None:
+            parent = named.by_entry(fact.replaces_entry)
+        if parent is not None and parent != key:
+            links.join(parent, key)
+        if fact.trace == HL7:  # a submission set may hold two reports of a kind, an HL7 message does not
+            links.join(by_message.setdefault((fact.exchange, fact.at, fact.kind), key), key)
+    _join_results(named, links)
+    return links
+
+
+def _join_results(named: Named, links: Links) -> None:
+    """A result without document joins what has its order number, but never glues two documents together."""
+    classic = [(fact, key) for fact, key, _ in named.facts if fact.body == "none" and fact.id is None]
     if not classic:
-        return links
-    # A result without document joins what has its order number, but never glues two documents together.
-    for fact in sorted(facts, key=lambda fact: (fact.at, version_key(fact))):
+        return
+    known = {key for _, key, _ in named.facts}
+    by_order: dict[tuple[str, bytes], bytes] = {}
+    for fact, key, _ in sorted(named.facts, key=lambda one: (one[0].at, one[1])):
         if fact.body != "none":
             for order in fact.orders:
-                by_order.setdefault((fact.kind, order), version_key(fact))
-    for fact in classic:
-        key = version_key(fact)
+                by_order.setdefault((fact.kind, order), key)
+    for fact, key in classic:
         documents = sorted(
             {by_order[k] for o in fact.orders if (k := (fact.kind, o)) in by_order and by_order[k] in known}
         )
@@ -118,36 +132,44 @@ def _chains(facts: list[Document]) -> Links:
             links.join(by_order.setdefault((fact.kind, order), key), key) if not documents else None
         if documents:
             links.join(documents[0], key)
-    return links
 
 
-def _version(key: bytes, found: list[Document], exchange_of: ExchangeOf) -> Version:
+def _version(key: bytes, found: list[tuple[Document, str]], exchange_of: ExchangeOf) -> Version:
     sendings: list[Sending] = []
     deletions: list[Sending] = []
-    for fact in sorted(found, key=lambda fact: (fact.at, fact.exchange)):
-        sending = _sending(fact, exchange_of)
+    withdrawn: set[int] = set()
+    messages = {fact.exchange for fact, _ in found if fact.trace == HL7}
+    for fact, how in found:
+        answers, joined = _answers(fact, exchange_of, messages)
+        withdrawn.update(one.at or fact.at for one in answers if one.layer == "withdrawal" and one.accepted)
+        told = tuple(one for one in answers if one.layer in {"technical", "dmp"})
+        sending = Sending(fact, fact.at, told, how, joined)
         (deletions if fact.request == "deletion" else sendings).append(sending)
+    sendings.sort(key=order)
+    deletions.sort(key=order)
     first = min(item.at for item in sendings or deletions)
-    return Version(key, max(fact.version for fact in found), first, sendings, deletions)
+    tries = attempts(sendings) if sendings else []
+    if deletions:
+        attempts(deletions, deletion=True)
+    number = max(fact.version for fact, _ in found)
+    return Version(key, number, first, sendings, deletions, tries, tuple(sorted(withdrawn)))
 
 
-def _sending(fact: Document, exchange_of: ExchangeOf) -> Sending:
-    answers = exchange_of(fact.exchange).answers(fact.at)
-    technical = [answer for answer in answers if answer.layer == "technical"]
-    business = [answer for answer in answers if answer.layer == "dmp"]
-    last = max(business, key=lambda answer: (answer.at, answer.accepted)) if business else None
-    taken = any(answer.accepted for answer in technical)
-    return Sending(
-        document=fact,
-        at=fact.at,
-        addressed=fact.dmp,
-        taken=taken,
-        refused=bool(technical) and not taken,
-        answered=last is not None,
-        accepted=last is not None and last.accepted,
-        answered_at=last.at if last is not None else 0,
-        code=last.code if last is not None and not last.accepted else "",
-    )
+def _answers(fact: Document, exchange_of: ExchangeOf, messages: set[bytes]) -> tuple[list[Outcome], str]:
+    """The answers to one sending, and by what the surest of them was found."""
+    found: list[tuple[str, list[Outcome]]] = []
+    if fact.trace == HL7:
+        found.append(("control-id", exchange_of(fact.exchange).answers(fact.at)))
+        own: tuple[bytes, ...] = fact.keys
+    else:
+        own = (fact.exchange, *fact.keys) if fact.exchange != fact.id else fact.keys
+        if fact.control is not None and fact.control not in messages:
+            found.append(("control-id", exchange_of(fact.control).answers(fact.at)))
+    found += [("submission-set-or-message-id", list(exchange_of(key).outcomes)) for key in own]
+    names = [name for name in (fact.id, fact.alias) if name is not None]
+    found += [("document-id", exchange_of(name).answers(fact.at)) for name in names]
+    joined = next((how for how, answers in found if any(one.layer == "dmp" for one in answers)), "")
+    return [one for _, answers in found for one in answers], joined
 
 
 def _report(versions: list[Version]) -> Report:

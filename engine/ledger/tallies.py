@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from engine.metrics.periods import Window
-from engine.metrics.rules.verdict import ACCEPTED_LATE, MET, WAY, Verdict
+from engine.metrics.rules.verdict import ACCEPTED_LATE, AWAITING_ANSWER, MET, NOT_ANSWERED, REJECTED, Verdict
 
 # Names as numbers in the packed verdicts of a subject. Append only: stores already hold the numbers.
 _INDICATORS: Final = (
@@ -20,25 +20,30 @@ _INDICATORS: Final = (
     "DS1.4",
     "DS2.1", "DS2.1_eligible", "DS2.1_taken", "DS2.1_sent",
     "DS3.1", "DS3.1_eligible", "DS3.1_taken", "DS3.1_sent",
+    "DS1.1_accepted", "DS1.2_accepted", "DS1.3_accepted", "DS2.1_accepted", "DS3.1_accepted",
 )  # fmt: skip
-_OUTCOMES: Final = (MET, *WAY)
+_OUTCOMES: Final = (
+    MET, "not_produced", "not_cda", "wrong_level", "ins_absent", "ins_test", "ins_not_qualified", "ins_mismatch", "not_addressed",
+    "not_submitted", "not_answered", "rejected", "deleted", "accepted_late", "level_unknown", "not_named",
+)  # fmt: skip
 _INDICATOR_NUMBER: Final = {name: number for number, name in enumerate(_INDICATORS)}
 _OUTCOME_NUMBER: Final = {name: number for number, name in enumerate(_OUTCOMES)}
 
 INDICATORS: Final = _INDICATORS
 
-_Packed = list[tuple[str, str, int, list[int]]]
+# An outcome with a code of refusal is not in the list: it is packed as it is written.
+_Packed = list[tuple[str, str, int, list[int | str]]]
 _decoder: Final = msgspec.msgpack.Decoder(_Packed)
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
 def pack(verdicts: Iterable[Verdict]) -> bytes:
     """The verdicts of a subject, small: they are kept beside its facts to be taken off when it changes."""
-    groups: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    groups: dict[tuple[str, str, int], list[int | str]] = defaultdict(list)
     for v in verdicts:
         groups[v.establishment, v.unit, v.day] += (
             _INDICATOR_NUMBER[v.indicator],
-            _OUTCOME_NUMBER[v.outcome],
+            _OUTCOME_NUMBER.get(v.outcome, v.outcome),
             v.settled,
         )
     return _encoder.encode([(*key, numbers) for key, numbers in groups.items()])
@@ -46,11 +51,12 @@ def pack(verdicts: Iterable[Verdict]) -> bytes:
 
 def unpack(packed: bytes) -> list[Verdict]:
     """What :func:`pack` packed."""
-    return [
-        Verdict(_INDICATORS[numbers[i]], establishment, unit, day, _OUTCOMES[numbers[i + 1]], numbers[i + 2])
-        for establishment, unit, day, numbers in _decoder.decode(packed)
-        for i in range(0, len(numbers), 3)
-    ]
+    found = []
+    for establishment, unit, day, numbers in _decoder.decode(packed):
+        for indicator, outcome, settled in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True):
+            name = outcome if isinstance(outcome, str) else _OUTCOMES[outcome]
+            found.append(Verdict(_INDICATORS[int(indicator)], establishment, unit, day, name, int(settled)))
+    return found
 
 
 def write(connection: sqlite3.Connection, changes: Mapping[Verdict, int]) -> None:
@@ -97,19 +103,35 @@ class Sums:
         days = self._cells.setdefault((indicator, establishment), {})
         days.setdefault(day, Counter())[outcome, settled] += n
 
-    def totals(self, indicator: str, establishment: str, window: Window) -> tuple[int, dict[str, int]]:
-        """Numerator, and the missed by reason, of one indicator over one window."""
+    def totals(self, indicator: str, establishment: str, window: Window) -> Sum:
+        """Numerator, missed by reason, and rejected by code, of one indicator over one window."""
         met = 0
-        missed: dict[str, int] = {}
+        missed: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
         days = self._cells.get((indicator, establishment), {})
         for day in range(window.first, window.last + 1):
-            cell = days.get(day)
-            if not cell:
-                continue
-            for (outcome, settled), n in cell.items():
+            for (outcome, settled), n in days.get(day, _NOTHING).items():
                 if outcome == MET and window.accepts(settled):
                     met += n
+                elif outcome == MET:
+                    missed[ACCEPTED_LATE] += n
+                elif outcome == NOT_ANSWERED and window.today <= settled:
+                    missed[AWAITING_ANSWER] += n
                 else:
-                    reason = ACCEPTED_LATE if outcome == MET else outcome
-                    missed[reason] = missed.get(reason, 0) + n
-        return met, {reason: n for reason, n in missed.items() if n}
+                    reason, _, code = outcome.partition(":")
+                    missed[reason] += n
+                    if reason == REJECTED:
+                        codes[code or OTHER] += n
+        return Sum(met, {reason: n for reason, n in missed.items() if n}, {code: n for code, n in codes.items() if n})
+
+
+class Sum(NamedTuple):
+    """One indicator over one window: ``missed`` by reason, and the rejected among them by code of refusal."""
+
+    met: int
+    missed: dict[str, int]
+    rejected: dict[str, int]
+
+
+_NOTHING: Final[Counter[tuple[str, int]]] = Counter()
+OTHER: Final = "other"

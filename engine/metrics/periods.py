@@ -25,12 +25,16 @@ _CACHED_DAYS: Final = 40_000  # more than a century of one zone; bogus dates can
 
 
 class Window(Struct, frozen=True):
-    """Local days ``first`` to ``last``, both included, and the month that closes the window (0 when none does)."""
+    """Local days ``first`` to ``last``, both included, and the month that closes the window (0 when none does).
+
+    ``today``: the local day it is looked at.
+    """
 
     name: WindowName
     first: int
     last: int
     closing_month: int = 0
+    today: int = 0
 
     @property
     def days(self) -> int:
@@ -135,12 +139,12 @@ def today_of(at: float, zone: str) -> int:
 def official(today: int, months: int) -> Window:
     """The last ``months`` (1 or more) complete calendar months before ``today``."""
     last_month = month_of(today) - 1
-    return Window("official", first_day(last_month - months + 1), last_day(last_month), last_month)
+    return Window("official", first_day(last_month - months + 1), last_day(last_month), last_month, today)
 
 
 def rolling(today: int, months: int) -> Window:
     """As many days as :func:`official`, ending today (included)."""
-    return Window("rolling", today - official(today, months).days + 1, today)
+    return Window("rolling", today - official(today, months).days + 1, today, today=today)
 
 
 def windows(today: int, months: int) -> tuple[Window, Window]:

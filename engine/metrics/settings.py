@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ class EstablishmentRules(Struct, frozen=True):
     theatre_units: frozenset[str] = frozenset()
     theatre_applications: frozenset[str] = frozenset()  # APP@FACILITY or APP
     external_senders: frozenset[str] = frozenset()
+    proof: Literal["accepted", "taken", "sent"] = "accepted"
 
 
 class RuleSettings(Struct, frozen=True):
@@ -25,6 +27,8 @@ class RuleSettings(Struct, frozen=True):
     grace_days: int = 7
     history_days: int = 30
     attach_days: int = 30
+    answer_hours: int = 24
+    match_hours: int = 24
     prescription_codes: frozenset[str] = frozenset({"57833-6", "57828-6", "57832-8"})
     establishments: Mapping[str, EstablishmentRules] = {}
 

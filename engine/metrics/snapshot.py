@@ -30,6 +30,7 @@ class IndicatorValue(Struct, frozen=True):
     numerator: int
     denominator: int
     missed: dict[str, int] = field(default_factory=dict)  # reason -> count; a reason that is absent counts 0
+    rejected: dict[str, int] = field(default_factory=dict)  # those missed as rejected, by code of refusal
 
     @property
     def ratio(self) -> float | None:
@@ -93,6 +94,21 @@ class HistogramState(Struct, frozen=True):
         return sum(self.counts)
 
 
+class Submissions(Struct, frozen=True):
+    """What one establishment submitted to the DMP, whatever traces it left. Counters, but for ``unnamed``; delays in seconds."""
+
+    establishment: str  # FINESS
+    submissions: int = 0
+    responses: dict[str, int] = field(default_factory=dict)  # accepted, refused, failed -> count
+    errors: dict[str, int] = field(default_factory=dict)  # code of a refusal or of a failure -> count
+    contradictions: int = 0
+    unnamed: int = 0  # accepted submissions of a document that no trace names, now
+    publication: HistogramState = (
+        HistogramState()
+    )  # from the exit of the stay to the DMP's first acceptance of the report
+    answer: HistogramState = HistogramState()  # from the sending to the DMP's answer
+
+
 class Snapshot(Struct, frozen=True):
     """Everything the engine shows, at one instant."""
 
@@ -112,3 +128,7 @@ class Snapshot(Struct, frozen=True):
     started_at: float = 0.0
     windows: tuple[WindowBounds, ...] = ()
     facts_dropped: int = 0  # since the start
+    submissions: tuple[Submissions, ...] = ()  # one for each establishment
+    proofs: dict[str, str] = field(
+        default_factory=dict
+    )  # establishment -> what it takes as proof: accepted, taken or sent

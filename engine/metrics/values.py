@@ -24,8 +24,9 @@ def indicators(sums: Sums, establishment: str, windows: Sequence[Window]) -> Ite
     """The rates over stays and reports, of one establishment."""
     for indicator in INDICATORS:
         for window in windows:
-            met, missed = sums.totals(indicator, establishment, window)
-            yield IndicatorValue(indicator, establishment, window.name, met, met + sum(missed.values()), missed)
+            found = sums.totals(indicator, establishment, window)
+            total = found.met + sum(found.missed.values())
+            yield IndicatorValue(indicator, establishment, window.name, found.met, total, found.missed, found.rejected)
 
 
 class Connections:

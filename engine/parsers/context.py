@@ -39,8 +39,8 @@ class Context(Struct, frozen=True):
     """One feed, as its parser sees it.
 
     ``pseudonym(kind, scope, value)`` gives 16 bytes; see ``engine.privacy``. Kinds and scopes: ``ipp``, ``visit``, ``dossier`` and
-    ``movement`` in the domain (or ``domain|authority`` for a foreign authority), ``ins``, ``document``, ``chain`` and ``address`` in no
-    scope, ``order`` and ``appointment`` in the domain, ``control`` in the sender.
+    ``movement`` in the domain (or ``domain|authority`` for a foreign authority), ``ins``, ``document``, ``chain``, ``entry``, ``sha1``, ``submission-set``, ``soap-message`` and
+    ``address`` in no scope, ``order`` and ``appointment`` in the domain, ``control`` in the sender.
     """
 
     establishment: str
@@ -54,6 +54,10 @@ class Context(Struct, frozen=True):
     encounter_roots: frozenset[str] = frozenset()
     """OIDs under which a CDA encounter id is a venue number of the domain."""
     max_document_bytes: int = MAX_DOCUMENT_BYTES
+    submission_set_code: str = ""
+    """OBX-3.1 (upper case) of the OBX that holds the submission set id of a document message; empty: there is none."""
+    sha1: bool = False
+    """Whether the SHA-1 of a document in an HL7 message is wanted: a log of the establishment may name documents by it."""
     memo: Memo = field(default_factory=Memo)
 
     def scope(self, name: str, oid: str) -> str:

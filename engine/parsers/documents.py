@@ -6,6 +6,7 @@ of the establishment gives no :class:`Document`: mails that come in (profile CIS
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE, AnyFact, Document
-from engine.parsers import activities, cda, identifiers, kinds, patient, payloads, requests
+from engine.parsers import activities, cda, identifiers, kinds, patient, payloads, requests, submissions
 from engine.parsers.acks import address
 from engine.parsers.movements import Reading, patient_class
 from engine.parsers.requests import Request
@@ -62,6 +63,7 @@ class _Envelope(Struct, frozen=True):
     stop: int
     marks: dict[str, str]
     recipients: tuple[str, ...]
+    keys: tuple[bytes, ...]
 
 
 def read(message: Message, envelope: Envelope, context: Context) -> Reading:
@@ -135,6 +137,7 @@ def _shared(
         stop=seconds(obr.component(8, 1)) if obr else 0,
         marks=_marks(telling),
         recipients=_recipients(message),
+        keys=_sets(telling, context) if context.submission_set_code else (),
     )
 
 
@@ -162,6 +165,12 @@ def _marks(results: list[Segment]) -> dict[str, str]:
             if said in {"Y", "N"}:
                 marks[obx.code(3)] = said
     return marks
+
+
+def _sets(results: list[Segment], context: Context) -> tuple[bytes, ...]:
+    """Keys of the submission sets that an OBX of the feed's own code names."""
+    found = [obx.whole(5) for obx in results if obx.code(3) == context.submission_set_code]
+    return tuple(submissions.set_key(context, oid.decode("utf-8", "replace")) for oid in found if oid)
 
 
 def _recipients(message: Message) -> tuple[str, ...]:
@@ -195,13 +204,14 @@ def _document(
         header = cda.read(data, cda.Limits(size=context.max_document_bytes))
     except ParseError as error:
         return _fact(shared, position, request, None, "unreadable", context), (Flag(error.code, where),)
+    digest = submissions.sha1(context, hashlib.sha1(data, usedforsecurity=False).hexdigest()) if context.sha1 else None
     flags = header.flags
     numbers = shared.who.numbers
     if numbers.ins is not None and header.matricule:
         pseudonym = context.pseudonym("ins", "", header.matricule.encode("utf-8", "replace"))
         if pseudonym != numbers.ins or header.ins_root != numbers.ins_root:
             flags += (Flag("cda-ins-differs", where),)
-    return _fact(shared, position, request, header, "cda", context), flags
+    return _fact(shared, position, request, header, "cda", context, digest), flags
 
 
 def _fact(
@@ -211,13 +221,14 @@ def _fact(
     header: cda.Cda | None,
     body: str,
     context: Context,
+    digest: bytes | None = None,
 ) -> Document:
     """One document: what its CDA says, else what the message says."""
     seconds, pseudonym = context.zone.seconds, context.pseudonym
-    own_id, parent, code = shared.own_id, shared.parent, shared.type_code
+    own_id, parent, code, alias = shared.own_id, shared.parent, shared.type_code, ""
     orders, recipients = shared.orders, shared.recipients
     if header is not None:
-        own_id = header.id or own_id
+        own_id, alias = header.id or own_id, own_id
         parent = header.replaces or parent
         code = header.type_code if _CODE.fullmatch(header.type_code) else code
         extra = (extension or root for root, extension in header.orders)
@@ -268,6 +279,9 @@ def _fact(
         recipients=tuple(pseudonym("address", "", _utf8(box)) for box in recipients),
         ack_wanted=marks.get("ACK_RECEPTION") == "Y",
         sender=shared.sender,
+        keys=shared.keys,
+        alias=pseudonym("document", "", _utf8(alias)) if alias and alias != own_id else None,
+        hash=digest,
     )
 
 

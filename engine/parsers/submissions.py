@@ -115,6 +115,7 @@ def document(
     *,
     at: int,
     keys: tuple[bytes, ...],
+    control: bytes | None = None,
     position: int = 0,
     trace: str = TRANSACTION,
     unique_id: str = "",
@@ -138,7 +139,7 @@ def document(
 ) -> Document | None:
     """One document of a submission; None when it is no report of the establishment (signature, KOS, patient's own).
 
-    ``keys``: at least one, the surest first. ``content``: the CDA itself when the trace carries it; what it says then wins over the
+    ``keys``: at least one, the surest first; a control id is none of them (it may serve again), it goes into ``control``. ``content``: the CDA itself when the trace carries it; what it says then wins over the
     metadata. It never raises: a content that cannot be read leaves the document named by its metadata alone.
     """
     header = _header(content, context) if content is not None else None
@@ -152,7 +153,7 @@ def document(
     set_id = set_id or (header.set_id if header is not None else "")
     parent = replaces or (header.replaces if header is not None else "")
     seconds, pseudonym = context.zone.seconds, context.pseudonym
-    named = bool(own_id or set_id or digest is not None or entry is not None or alias)
+    named = bool(own_id or set_id or digest is not None or entry is not None or alias or control is not None)
     return Document(
         at=at,
         establishment=context.establishment,
@@ -194,6 +195,7 @@ def document(
         sender="",
         trace=trace,
         keys=keys[1:],
+        control=control,
         alias=document_id(context, alias) if alias else None,
         hash=digest,
         entry=entry,

@@ -9,13 +9,13 @@ from typing import Final
 from engine.ledger.patient import View
 from engine.ledger.reports import Report
 from engine.ledger.stays import Stay
-from engine.metrics.periods import closing, day_of, start_of_day
-from engine.metrics.rules.proof import Fate, Proof, best, eligible, fates
-from engine.metrics.rules.verdict import MET, Verdict
+from engine.metrics.periods import day_of, start_of_day
+from engine.metrics.rules.proof import Fate, Proof, best, eligible, fates, hidden, verdict
+from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import EstablishmentRules, RuleSettings, names_application
 
 _DAY: Final = 86_400
-_WEAKER: Final[tuple[tuple[str, Proof], ...]] = (("_taken", "taken"), ("_sent", "sent"))
+_PROOFS: Final[tuple[Proof, ...]] = ("accepted", "taken", "sent")
 _UNDONE: Final = frozenset({"S15", "S17", "CA", "OC"})  # an appointment or an order that was taken back
 
 
@@ -34,7 +34,8 @@ class History:
                 continue
             since = report.service_start if report.stay is None else view.stays[report.stay].exit
             sendings = (sending for version in report.versions for sending in version.sendings)
-            every = fates(report, view.persons[person], settings, level=0, proof="accepted")
+            proof = settings.establishment(report.establishment).proof
+            every = fates(report, view.persons[person], settings, level=0, proof=proof)
             for sending, fate in zip(sendings, every, strict=True):
                 # An acceptance counts when it was given, a failure when it was sent.
                 found.append((fate.at if fate.reason is None else sending.at, fate, report.stay, since))
@@ -82,26 +83,32 @@ class CountedStay:
 
     def verdict(self, indicator: str, fate: Fate) -> Verdict:
         """The verdict to tally for a fate."""
-        settled = closing(fate.at, self.rules.time_zone, self.settings.grace_days) if fate.reason is None else 0
-        return Verdict(indicator, self.stay.establishment, self.stay.unit, self.day, fate.reason or MET, settled)
+        stay, zone = self.stay, self.rules.time_zone
+        return verdict(indicator, stay.establishment, stay.unit, self.day, fate, self.settings, zone)
 
     def fate(self, chosen: list[Report], proof: Proof) -> Fate:
         """The best fate among reports of a CDA of level 1 at least."""
         persons = self.view.persons
-        return best(
+        found = best(
             fate
             for report in chosen
             for fate in fates(report, persons[report.person], self.settings, level=1, proof=proof)
         )
+        return hidden(found, self.view, self._person, self.stay.entry) if proof == "accepted" else found
+
+    def hidden(self, fate: Fate, until: int) -> Fate:
+        """The same fate, unless an unknown document submitted since the entry may be what is missing."""
+        return hidden(fate, self.view, self._person, self.stay.entry, until)
 
     def judge(self, indicator: str, chosen: list[Report]) -> Iterator[Verdict]:
-        """The strict rate, the same without the patients who cannot be fed, and the two weaker rates."""
-        strict = self.verdict(indicator, self.fate(chosen, "accepted"))
-        yield strict
-        if self.eligible:
-            yield _named(strict, indicator + "_eligible")
-        for suffix, proof in _WEAKER:
-            yield self.verdict(indicator + suffix, self.fate(chosen, proof))
+        """The rate by the establishment's proof, the same without the patients who cannot be fed, and one for each proof."""
+        for proof in _PROOFS:
+            found = self.verdict(f"{indicator}_{proof}", self.fate(chosen, proof))
+            yield found
+            if proof == self.rules.proof:
+                yield _named(found, indicator)
+                if self.eligible:
+                    yield _named(found, indicator + "_eligible")
 
 
 def _named(verdict: Verdict, indicator: str) -> Verdict:
@@ -129,16 +136,16 @@ def prescription(subject: CountedStay) -> Iterator[Verdict]:
         for report in subject.reports
         if report.type_code in subject.settings.prescription_codes and abs(day_of(report.created, zone) - exit_day) <= 1
     ]
-    for verdict in subject.judge("DS1.2", chosen):
-        yield verdict
-        if chosen and verdict.indicator == "DS1.2":
-            yield _named(verdict, "DS1.2_prescribed")
+    for found in subject.judge("DS1.2", chosen):
+        yield found
+        if chosen and found.indicator == "DS1.2":
+            yield _named(found, "DS1.2_prescribed")
 
 
 def operation(subject: CountedStay) -> Iterator[Verdict]:
     """DS1.3: the operating report (compte rendu opératoire, 34874-8), over the stays with an operation."""
     chosen = [report for report in subject.reports if report.kind == "cr-operatoire"]
-    yield subject.verdict("DS1.3_all_stays", subject.fate(chosen, "accepted"))
+    yield subject.verdict("DS1.3_all_stays", subject.fate(chosen, subject.rules.proof))
     if chosen or _theatre(subject):
         yield from subject.judge("DS1.3", chosen)
 
@@ -167,7 +174,8 @@ def history(subject: CountedStay) -> Iterator[Verdict]:
         return
     first = start_of_day(day_of(stay.entry, zone), zone)
     last = stay.exit + subject.settings.history_days * _DAY
-    yield subject.verdict("DS1.4", best(subject.history.fates(subject.index, stay.entry, first, last)))
+    fate = best(subject.history.fates(subject.index, stay.entry, first, last))
+    yield subject.verdict("DS1.4", subject.hidden(fate, last))
 
 
 RULES: Final[tuple[Callable[[CountedStay], Iterator[Verdict]], ...]] = (letter, prescription, operation, history)

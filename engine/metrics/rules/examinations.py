@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from engine.ledger.patient import Person, View
+from engine.ledger.patient import View
 from engine.ledger.reports import Report
-from engine.metrics.periods import closing, day_of
-from engine.metrics.rules.proof import Fate, Proof, eligible, report_fate
-from engine.metrics.rules.verdict import MET, Verdict
+from engine.metrics.periods import day_of
+from engine.metrics.rules.proof import Proof, eligible, hidden, report_fate, verdict
+from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings, names_application
 
 # kind of report -> indicator, and the CDA level it asks for: DS2.1 wants coded entries.
 _RULES: Final = {"cr-bio": ("DS2.1", 3), "cr-imagerie": ("DS3.1", 1)}
-_RATES: Final[tuple[tuple[str, Proof], ...]] = (("", "accepted"), ("_taken", "taken"), ("_sent", "sent"))
+_RATES: Final[tuple[Proof, ...]] = ("accepted", "taken", "sent")
 
 
 def judge(view: View, settings: RuleSettings) -> Iterator[Verdict]:
     """The verdicts of every final report of the establishment's own laboratory and imaging."""
     for report in view.reports:
         unit = view.stays[report.stay].unit if report.stay is not None else ""
-        yield from verdicts(report, view.persons[report.person], settings, unit)
+        yield from verdicts(report, view, settings, unit)
 
 
-def verdicts(report: Report, person: Person, settings: RuleSettings, unit: str) -> Iterator[Verdict]:
+def verdicts(report: Report, view: View, settings: RuleSettings, unit: str) -> Iterator[Verdict]:
     """The verdicts of one report; none when it is not one that is counted. ``unit``: the UF of its stay."""
     rule = _RULES.get(report.kind)
     if rule is None or not report.final:
@@ -35,13 +35,13 @@ def verdicts(report: Report, person: Person, settings: RuleSettings, unit: str) 
         return
     zone = rules.time_zone
     day = day_of(report.created, zone)
-
-    def verdict(name: str, fate: Fate) -> Verdict:
-        settled = closing(fate.at, zone, settings.grace_days) if fate.reason is None else 0
-        return Verdict(name, report.establishment, unit, day, fate.reason or MET, settled)
-
-    for suffix, proof in _RATES:
+    person = view.persons[report.person]
+    for proof in _RATES:
         fate = report_fate(report, person, settings, level=level, proof=proof)
-        yield verdict(indicator + suffix, fate)
-        if not suffix and eligible(person, settings):
-            yield verdict(indicator + "_eligible", fate)
+        if proof == "accepted":
+            fate = hidden(fate, view, report.person, report.created)
+        names = [f"{indicator}_{proof}"]
+        if proof == rules.proof:
+            names += [indicator, f"{indicator}_eligible"] if eligible(person, settings) else [indicator]
+        for name in names:
+            yield verdict(name, report.establishment, unit, day, fate, settings, zone)

@@ -8,9 +8,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from engine.facts import Document
-from engine.ledger.patient import Person
-from engine.ledger.reports import Report, Sending, Version
+from engine.facts import HL7, Document
+from engine.ledger.attempts import Sending
+from engine.ledger.patient import Person, View
+from engine.ledger.reports import Report, Version
+from engine.metrics.periods import closing, day_of
 from engine.metrics.rules import verdict as v
 from engine.metrics.settings import RuleSettings
 from engine.parsers import ins
@@ -24,14 +26,22 @@ _WHY: Final = {
     "ins_not_qualified": v.INS_NOT_QUALIFIED,
     "status_absent": v.INS_NOT_QUALIFIED,  # no other message said more
 }
+_HOUR: Final = 3_600
+_FOREVER: Final = 1 << 62
+# What a submission of an unknown document may have mended without anybody seeing it.
+_UNSEEN: Final = frozenset({v.NOT_PRODUCED, v.NOT_ADDRESSED, v.NOT_ANSWERED})
 _RANK: Final = {reason: rank for rank, reason in enumerate(v.WAY)}
 
 
 class Fate(Struct, frozen=True):
-    """``reason`` is None when the proof is there; then ``at`` is when it came."""
+    """``reason`` is None when the proof is there; then ``at`` is when it came.
+
+    Missed: ``at`` is when it was sent or refused, ``code`` why the DMP refused.
+    """
 
     reason: str | None
     at: int = 0
+    code: str = ""
 
 
 @lru_cache(maxsize=1024)
@@ -62,25 +72,42 @@ def report_fate(
 
 
 def best(found: Iterable[Fate], nothing: str = v.NOT_PRODUCED) -> Fate:
-    """The earliest proof, else the furthest reason, else ``nothing``."""
-    reason, at = nothing, 0
+    """The earliest proof, else the furthest reason (the latest fate of that reason), else ``nothing``."""
+    missed, at = Fate(nothing), 0
     proven = False
     for fate in found:
         if fate.reason is None:
             at = fate.at if not proven else min(at, fate.at)
             proven = True
-        elif not proven and _RANK[fate.reason] > _RANK[reason]:
-            reason = fate.reason
-    return Fate(None, at) if proven else Fate(reason)
+        elif not proven and _further(fate, missed):
+            missed = fate
+    return Fate(None, at) if proven else missed
+
+
+def _further(fate: Fate, other: Fate) -> bool:
+    assert fate.reason is not None
+    assert other.reason is not None
+    rank, known = _RANK[fate.reason], _RANK[other.reason]
+    return rank > known or (rank == known and (fate.at, fate.code) > (other.at, other.code))
+
+
+def hidden(fate: Fate, view: View, person: int, since: int, until: int = _FOREVER) -> Fate:
+    """The same fate, unless a submission of an unknown document may hold what is missing (docs/rules.md section 7)."""
+    if fate.reason not in _UNSEEN or not view.unnamed:
+        return fate
+    if any(one.accepted and one.person == person and since <= one.at <= until for one in view.unnamed):
+        return Fate(v.NOT_NAMED)
+    return fate
 
 
 def fates(report: Report, person: Person, settings: RuleSettings, *, level: int, proof: Proof) -> Iterable[Fate]:
     """The fate of every sending of every version."""
     for index, version in enumerate(report.versions):
         deletions = _deletions(report.versions[index:])
+        seen = version.seen
         for sending in version.sendings:
-            reason = _defect(sending.document, person, settings, level)
-            yield Fate(reason) if reason else _way(sending, deletions, proof)
+            reason = _defect(sending.document, seen, person, settings, level)
+            yield Fate(reason, sending.at) if reason else _way(sending, deletions, proof)
 
 
 def _deletions(versions: list[Version]) -> list[int]:
@@ -90,41 +117,65 @@ def _deletions(versions: list[Version]) -> list[int]:
         for version in versions
         for deletion in version.deletions
         if deletion.accepted or not deletion.answered
-    ]
+    ] + [at for version in versions for at in version.withdrawn]
 
 
-def _defect(document: Document, person: Person, settings: RuleSettings, level: int) -> str | None:
+def _defect(
+    document: Document, seen: Document | None, person: Person, settings: RuleSettings, level: int
+) -> str | None:
+    """What is wrong with a document as one sending shows it; ``seen``: the version's CDA, where some sending showed it."""
+    body = document if document.body != "unseen" or seen is None else seen
     if level:
-        if document.body != "cda":
+        if body.body == "unseen":
+            if level > 1:  # the DMP takes nothing but CDA; what is in it, nobody saw
+                return v.LEVEL_UNKNOWN
+        elif body.body != "cda":
             return v.NOT_CDA
-        if document.level < level:
+        elif body.level < level:
             return v.WRONG_LEVEL
     status, birth_corrected = document.status, document.birth_corrected
     if not status:
         known = person.status_at(document.at)
         if known is not None:
             status, birth_corrected = known.status, birth_corrected or known.birth_corrected
+        elif document.trace != HL7:  # who submits under an INS says that it is qualified
+            status = "VALI"
     reason = qualification(document.ins_root, status, birth_corrected, settings.count_test_ins)
     if reason:
         return reason
-    if document.cda_ins is None or document.cda_ins != document.ins or document.cda_ins_root != document.ins_root:
-        return v.INS_MISMATCH if document.body == "cda" else None
+    if body.body == "cda" and (body.cda_ins != document.ins or body.cda_ins_root != document.ins_root):
+        return v.INS_MISMATCH
     return None
 
 
 def _way(sending: Sending, deletions: list[int], proof: Proof) -> Fate:
     if sending.addressed != "Y" and not sending.answered:
-        return Fate(v.NOT_ADDRESSED)
+        return Fate(v.NOT_ADDRESSED, sending.at)
     if proof == "accepted":
         if not sending.answered:
-            return Fate(v.NOT_SUBMITTED if sending.refused else v.NOT_ANSWERED)
+            return Fate(v.NOT_SUBMITTED if sending.refused else v.NOT_ANSWERED, sending.at)
         if not sending.accepted:
-            return Fate(v.REJECTED)
+            return Fate(v.REJECTED, sending.answered_at, sending.code)
         at = sending.answered_at
     elif proof == "taken":
         if not sending.taken and not sending.answered:
-            return Fate(v.NOT_SUBMITTED)
+            return Fate(v.NOT_SUBMITTED, sending.at)
         at = sending.at
     else:
         at = sending.at
-    return Fate(v.DELETED) if any(deleted >= sending.at for deleted in deletions) else Fate(None, at)
+    deleted = any(deleted >= sending.at for deleted in deletions)
+    return Fate(v.DELETED, sending.at) if deleted else Fate(None, at)
+
+
+def verdict(
+    indicator: str, establishment: str, unit: str, day: int, fate: Fate, settings: RuleSettings, zone: str
+) -> v.Verdict:
+    """A fate as it is tallied."""
+    outcome, settled = fate.reason or v.MET, 0
+    if fate.reason is None:
+        settled = closing(fate.at, zone, settings.grace_days)
+    elif fate.reason == v.NOT_ANSWERED:
+        settled = day_of(fate.at + settings.answer_hours * _HOUR, zone)
+    elif fate.reason == v.REJECTED:
+        outcome = v.rejected(fate.code)
+    return v.Verdict(indicator, establishment, unit, day, outcome, settled)

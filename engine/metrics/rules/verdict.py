@@ -11,13 +11,16 @@ MET: Final = "met"
 NOT_PRODUCED: Final = "not_produced"
 NOT_CDA: Final = "not_cda"
 WRONG_LEVEL: Final = "wrong_level"
+LEVEL_UNKNOWN: Final = "level_unknown"
 INS_ABSENT: Final = "ins_absent"
 INS_TEST: Final = "ins_test"
 INS_NOT_QUALIFIED: Final = "ins_not_qualified"
 INS_MISMATCH: Final = "ins_mismatch"
 NOT_ADDRESSED: Final = "not_addressed"
 NOT_SUBMITTED: Final = "not_submitted"
+AWAITING_ANSWER: Final = "awaiting_answer"  # never a verdict: what not_answered is called until its time has passed
 NOT_ANSWERED: Final = "not_answered"
+NOT_NAMED: Final = "not_named"
 REJECTED: Final = "rejected"
 DELETED: Final = "deleted"
 ACCEPTED_LATE: Final = "accepted_late"
@@ -26,13 +29,16 @@ WAY: Final = (
     NOT_PRODUCED,
     NOT_CDA,
     WRONG_LEVEL,
+    LEVEL_UNKNOWN,
     INS_ABSENT,
     INS_TEST,
     INS_NOT_QUALIFIED,
     INS_MISMATCH,
     NOT_ADDRESSED,
     NOT_SUBMITTED,
+    AWAITING_ANSWER,
     NOT_ANSWERED,
+    NOT_NAMED,
     REJECTED,
     DELETED,
     ACCEPTED_LATE,
@@ -47,5 +53,12 @@ class Verdict(Struct, frozen=True, array_like=True, order=True):
     establishment: str
     unit: str  # UF, "" when unknown
     day: int  # local day it is counted on (proleptic ordinal)
-    outcome: str  # MET or a reason
-    settled: int  # when met: the month (year * 12 + month) whose official period first counts it; 0 else
+    outcome: str  # MET or a reason; REJECTED may have the code of the refusal behind it: "rejected:XDSUnknownPatientId"
+    # When met: the month (year * 12 + month) whose official period first counts it. NOT_ANSWERED: the last local day on which
+    # the answer may still be awaited. 0 else.
+    settled: int
+
+
+def rejected(code: str) -> str:
+    """The outcome of a subject whose document was refused with this code ("" when none is known)."""
+    return f"{REJECTED}:{code}" if code else REJECTED
