@@ -11,6 +11,7 @@ from engine.metrics import catalogue
 from engine.metrics.rules.verdict import WAY
 
 DOCUMENTS = ("DS1.1", "DS1.2", "DS1.3", "DS1.4", "DS2.1", "DS3.1")
+UNANSWERED = ("awaiting_answer", "not_answered")
 APPLICATIONS = ("not_connected", "not_acknowledged", "ins_not_proven")
 
 SMALL = """\
@@ -61,7 +62,7 @@ class TestShipped:
         """The eight indicators of docs/rules.md, each followed by its variants."""
         expected = ["P1.1", "P1.3"]
         for indicator in DOCUMENTS:
-            weaker = () if indicator == "DS1.4" else ("_eligible", "_sent", "_taken")
+            weaker = () if indicator == "DS1.4" else ("_eligible", "_accepted", "_sent", "_taken")
             more = {"DS1.2": ("_prescribed",), "DS1.3": ("_all_stays",)}.get(indicator, ())
             expected += [indicator, *(indicator + suffix for suffix in (*weaker, *more))]
 
@@ -89,13 +90,14 @@ class TestShipped:
     @pytest.mark.parametrize(
         ("indicator", "absent"),
         [
-            ("DS1.1", set()),
-            ("DS1.2_prescribed", {"not_produced"}),
-            ("DS1.1_sent", {"not_submitted", "not_answered", "rejected"}),
-            ("DS1.1_taken", {"not_answered", "rejected"}),
-            ("DS1.4", {"not_cda", "wrong_level"}),
+            ("DS1.1", {"level_unknown"}),
+            ("DS1.1_accepted", {"level_unknown"}),
+            ("DS1.2_prescribed", {"level_unknown", "not_produced"}),
+            ("DS1.1_sent", {"level_unknown", "not_submitted", *UNANSWERED, "not_named", "rejected"}),
+            ("DS1.1_taken", {"level_unknown", *UNANSWERED, "not_named", "rejected"}),
+            ("DS1.4", {"level_unknown", "not_cda", "wrong_level"}),
             ("DS2.1", {"not_produced"}),
-            ("DS3.1", {"not_produced"}),
+            ("DS3.1", {"level_unknown", "not_produced"}),
         ],
     )
     def test_reasons_that_cannot_happen_are_not_listed(self, indicator: str, absent: set[str]) -> None:
