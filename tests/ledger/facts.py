@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from msgspec import structs
 
-from engine.facts import Activity, Alias, AnyFact, Document, Identity, InsRetired, Movement, Outcome, Reattached, Sent
+from engine.facts import (
+    AUDIT,
+    LOG,
+    TRANSACTION,
+    ZAM,
+    Activity,
+    Alias,
+    AnyFact,
+    Document,
+    Entry,
+    Identity,
+    InsRetired,
+    Movement,
+    Outcome,
+    Reattached,
+    Sent,
+    Submission,
+)
 
 FINESS = "990000001"
 DAY = 86_400
@@ -134,6 +152,49 @@ def documents(draw: st.DrawFn) -> Document:
     )
 
 
+sets = handles("set", 3)
+named = handles("document", 5)
+entries = handles("entry", 2)
+
+
+@st.composite
+def submitted(draw: st.DrawFn) -> Document:
+    """A document as a trace names it: by all that it may be named by, or by nothing sure."""
+    fact = draw(documents())
+    own = draw(st.sampled_from(["id", "id", "chain", "entry", "control", "alias", "weak"]))
+    patient = draw(st.sampled_from(["ipp", "visit", "ins"]))
+    key = draw(sets)
+    return structs.replace(
+        fact,
+        trace=draw(st.sampled_from([LOG, TRANSACTION])),
+        exchange=(fact.id or key) if draw(st.booleans()) and own == "id" else key,
+        keys=draw(st.lists(sets, max_size=1).map(tuple)),
+        body=draw(st.sampled_from(["unseen", "unseen", "cda"])),
+        status="",
+        id=(fact.id or draw(named)) if own == "id" else None,
+        chain=fact.chain if own in {"id", "chain"} else None,
+        entry=draw(entries) if own == "entry" or draw(st.booleans()) else None,
+        replaces=None,
+        replaces_entry=draw(st.none() | entries),
+        control=draw(exchanges) if own == "control" else None,
+        alias=draw(named) if own == "alias" else None,
+        ipp=draw(ipps) if patient == "ipp" else None,
+        visit=draw(visits) if patient == "visit" else None,
+        dossier=None,
+        ins=fact.ins if patient != "ins" else draw(inss),
+        orders=(),
+        weak=own == "weak",
+        sender="",
+    )
+
+
+submissions = st.builds(Submission, times, st.just(FINESS), st.none() | ipps, inss, roots, sets, st.just(AUDIT))
+known_entries = st.builds(Entry, times, st.none() | ipps, inss, named, entries)
+words = st.builds(
+    Outcome, times, st.one_of(sets, sets, named, exchanges), st.sampled_from(["technical", "dmp", "dmp", "dmp", "withdrawal"]),
+    st.booleans(), st.sampled_from(["", "XDSDuplicateUniqueIdInRegistry"]), st.none(), st.just(""),
+    st.sampled_from([LOG, AUDIT, ZAM, TRANSACTION]), st.just(""),
+)  # fmt: skip
 outcomes = st.builds(
     Outcome, times, exchanges, st.sampled_from(["technical", "dmp", "dmp", "mss-delivery"]), st.booleans(),
     st.sampled_from(["", "AA", "DMPClosed"]), st.none(), names,
@@ -162,6 +223,12 @@ facts: st.SearchStrategy[AnyFact] = st.one_of(
     movements(),
     documents(),
     documents(),
+    submitted(),
+    submitted(),
+    submissions,
+    known_entries,
+    words,
+    words,
     identities,
     outcomes,
     outcomes,
