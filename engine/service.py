@@ -334,8 +334,13 @@ def load_config(path: Path) -> Config:
 def config_problems(path: Path) -> list[ConfigError]:
     """Everything wrong in a configuration and in the inventory it names, in the order of the files."""
     config, found = config_module.read(path, listener_settings(), catalogues.load().ids)
-    if config is not None and config.inventory is not None:
+    if config is None:
+        return found
+    if config.inventory is not None:
         found = inventory_module.problems(config.inventory, tuple(e.finess for e in config.establishments))
+    known = declarations()
+    for feed_settings in config.feeds:
+        found += known[feed_settings.listener].problems(feed_settings.settings)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from engine.errors import ConfigError
 from engine.parsers.context import Context
 from engine.parsers.parsed import Parsed
 from engine.receipt import Receipt
@@ -116,7 +117,8 @@ class Declaration(Struct, frozen=True):
     ``name`` is the word used in the configuration, ``settings`` its strict settings struct, ``emits`` the format of its
     payloads in one phrase, ``acknowledges`` how a peer learns the outcome, ``make(feed, settings, pipeline, counters)``
     builds it. ``parse(settings)`` gives what reads its payloads where they do not say themselves what they are (lines of a
-    log); without it they are recognised (``engine.parsers.formats``).
+    log); without it they are recognised (``engine.parsers.formats``). ``problems(settings)`` tells everything that is wrong in
+    the files that the settings name, for ``jauge check-config``; ``parse`` raises the first of them.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Declaration(Struct, frozen=True):
     acknowledges: str
     make: Callable[[str, Any, Pipeline, Counters], Listener]
     parse: Callable[[Any], Callable[[bytes, Context], Parsed]] | None = None
+    problems: Callable[[Any], list[ConfigError]] = lambda settings: []
 
 
 _REGISTRY: Final[dict[str, Declaration]] = {}
