@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from engine.listeners.listener import declarations, register
-from tests.listeners.conformance import ConnectedConformance, Conformance, Taking
+from tests.listeners.conformance import Conformance, ConnectedConformance, Taking
 
 SUITES = {Taking, Conformance, ConnectedConformance}
 
