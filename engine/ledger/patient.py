@@ -63,6 +63,7 @@ class Unnamed(Struct, frozen=True):
     """A submission to the DMP of which no trace said what document it holds."""
 
     at: int
+    establishment: str  # FINESS
     person: int  # index in the view's persons
     answered: bool
     accepted: bool
@@ -174,7 +175,9 @@ def _unnamed(
         last = max(answers, key=lambda one: (STRENGTH[one.trace], one.at, one.accepted, one.code), default=None)
         accepted = last is not None and last.accepted
         code = last.code if last is not None and not accepted else ""
-        found.append(Unnamed(fact.at, person_of(fact.ipp, fact.ins), last is not None, accepted, code))
+        found.append(
+            Unnamed(fact.at, fact.establishment, person_of(fact.ipp, fact.ins), last is not None, accepted, code)
+        )
     return found
 
 
