@@ -26,5 +26,7 @@ class Links:
         """The representative of a member; a stranger represents itself."""
         parent = self._parent
         while (above := parent.get(member)) is not None:
+            if (further := parent.get(above)) is not None:  # the path is halved: a long chain is walked once
+                parent[member] = further
             member = above
         return member
