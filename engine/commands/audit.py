@@ -1,4 +1,4 @@
-"""``jauge audit``: every subject judged again from its facts must give the same tallies, to the unit."""
+"""``jauge audit``: every subject judged again from its facts must give the same tallies and totals, to the unit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.table import Table
 from engine.config import Config
 from engine.ledger.ledger import Difference
 from engine.metrics import periods
+from engine.metrics.rules.verdict import Verdict
 from engine.service import read_ledger
 
 
@@ -24,16 +25,12 @@ def audit(config: Config) -> list[Difference]:
 
 def table(found: Sequence[Difference], console: Console) -> None:
     """The table of ``jauge audit`` when something differs."""
-    table = Table("Indicator", "Establishment", "Unit", "Day", "Outcome", "Tallied", "Recounted")
+    table = Table("Count", "Establishment", "Unit", "Day", "Outcome", "Tallied", "Recounted")
     for difference in found[:100]:
-        v = difference.verdict
-        table.add_row(
-            v.indicator,
-            v.establishment,
-            v.unit,
-            periods.iso(v.day),
-            v.outcome,
-            str(difference.tallied),
-            str(difference.recounted),
-        )
+        what = difference.what
+        if isinstance(what, Verdict):
+            words = (what.indicator, what.establishment, what.unit, periods.iso(what.day), what.outcome)
+        else:
+            words = (what.name, what.establishment, "", "", what.label)
+        table.add_row(*words, str(difference.tallied), str(difference.recounted))
     console.print(table)

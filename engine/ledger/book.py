@@ -10,17 +10,18 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from engine.facts import HL7, AnyFact, Document, Outcome, Sent, Submission
-from engine.ledger import tallies
+from engine.ledger import tallies, totals
 from engine.ledger.applications import Applications
 from engine.ledger.exchange import Exchange, Send
 from engine.ledger.handles import handles
 from engine.ledger.patient import Attachment, View, fold
+from engine.metrics.measures import Measure
 from engine.metrics.rules.verdict import Verdict
 
 # One patient never holds more: a sender that puts one number on everybody must not stop the engine. The latest are kept,
@@ -34,7 +35,22 @@ _fact: Final = msgspec.msgpack.Decoder(AnyFact)
 _exchange: Final = msgspec.msgpack.Decoder(Exchange)
 _encoder: Final = msgspec.msgpack.Encoder()
 
-Judge = Callable[[View], list[Verdict]]
+
+class Judged(NamedTuple):
+    """What is counted of a patient."""
+
+    verdicts: list[Verdict]
+    measures: Counter[Measure]
+
+
+class Changes(NamedTuple):
+    """How the tallies and the totals changed; nothing is 0."""
+
+    verdicts: Counter[Verdict]
+    measures: Counter[Measure]
+
+
+Judge = Callable[[View], Judged]
 Key = tuple[int, bytes, bytes]
 """Day, digest of the control id, digest of the content: what makes a message the same message."""
 
@@ -54,6 +70,7 @@ class _Patient(Struct):
 
     facts: set[bytes]
     verdicts: bytes
+    measures: bytes
     new: bool
     dirty: bool = False
 
@@ -83,12 +100,12 @@ class Book:
 
     # -- a chunk ------------------------------------------------------------------------------------------------------
 
-    def fold(self, limit: int, today: int) -> tuple[list[Key], Counter[Verdict]]:
-        """Fold at most ``limit`` messages of the journal; their keys, now in ``seen``, and how the tallies changed."""
+    def fold(self, limit: int, today: int) -> tuple[list[Key], Changes]:
+        """Fold at most ``limit`` messages of the journal; their keys, now in ``seen``, and how the sums changed."""
         select = "SELECT seq, day, control, content, facts FROM journal ORDER BY seq LIMIT ?"
         rows = self._connection.execute(select, (limit,)).fetchall()
         if not rows:
-            return [], Counter()
+            return [], Changes(Counter(), Counter())
         keys = [(day, control, content) for _, day, control, content, _ in rows]
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -233,7 +250,7 @@ class Book:
         else:
             kept = self._next
             self._next += 1
-            self._patients[kept] = _Patient(set(), b"\x90", new=True)
+            self._patients[kept] = _Patient(set(), b"\x90", totals.NOTHING, new=True)
         for handle, number in numbers.items():
             if number is None:
                 self._handles[handle] = self._new_handles[handle] = kept
@@ -273,33 +290,37 @@ class Book:
     def _patient(self, number: int) -> _Patient:
         found = self._patients.get(number)
         if found is None:
-            row = self._connection.execute("SELECT facts, verdicts FROM patients WHERE id = ?", (number,)).fetchone()
-            found = self._patients[number] = _Patient(set(_facts.decode(row[0])), row[1], new=False)
+            select = "SELECT facts, verdicts, measures FROM patients WHERE id = ?"
+            facts, verdicts, measures = self._connection.execute(select, (number,)).fetchone()
+            found = self._patients[number] = _Patient(set(_facts.decode(facts)), verdicts, measures, new=False)
         return found
 
     # -- the end of a chunk -------------------------------------------------------------------------------------------
 
-    def _close(self, today: int) -> Counter[Verdict]:
+    def _close(self, today: int) -> Changes:
         for key in self._changed_exchanges:
             exchange = self._exchanges[key]
             for anchor in {send.anchor for send in exchange.sends} | set(exchange.watchers):
                 number = self._find(anchor)
                 if number is not None:
                     self._patient(number).dirty = True
-        changes: Counter[Verdict] = Counter()
-        rows: list[tuple[bytes, bytes, int]] = []
+        changes = Changes(Counter(), Counter())
+        rows: list[tuple[bytes, bytes, bytes, int]] = []
         for number, patient in self._patients.items():
             if not patient.dirty:
                 continue
-            verdicts = self._verdicts(patient)
-            packed = tallies.pack(verdicts)
-            if packed != patient.verdicts:
-                changes.update(verdicts)
-                changes.subtract(tallies.unpack(patient.verdicts))
+            judged = self._judged(patient)
+            verdicts, measures = tallies.pack(judged.verdicts), totals.pack(judged.measures)
+            if verdicts != patient.verdicts:
+                changes.verdicts.update(judged.verdicts)
+                changes.verdicts.subtract(tallies.unpack(patient.verdicts))
+            if measures != patient.measures:
+                changes.measures.update(judged.measures)
+                changes.measures.subtract(totals.unpack(patient.measures))
             if number not in self._gone:
-                rows.append((_encoder.encode(sorted(patient.facts)), packed, number))
+                rows.append((_encoder.encode(sorted(patient.facts)), verdicts, measures, number))
         execute = self._connection.executemany
-        execute("INSERT OR REPLACE INTO patients(facts, verdicts, id) VALUES(?, ?, ?)", rows)
+        execute("INSERT OR REPLACE INTO patients(facts, verdicts, measures, id) VALUES(?, ?, ?, ?)", rows)
         execute("INSERT INTO handles VALUES(?, ?)", sorted(self._new_handles.items()))
         execute("INSERT OR IGNORE INTO holders VALUES(?, ?)", sorted(self._held))
         execute("INSERT INTO merges VALUES(?, ?)", self._gone.items())
@@ -309,11 +330,15 @@ class Book:
             [(key, _encoder.encode(self._exchanges[key])) for key in sorted(self._changed_exchanges)],
         )
         self.applications.flush(today)
-        changes = Counter({verdict: n for verdict, n in changes.items() if n})
-        tallies.write(self._connection, changes)
+        changes = Changes(
+            Counter({verdict: n for verdict, n in changes.verdicts.items() if n}),
+            Counter({measure: n for measure, n in changes.measures.items() if n}),
+        )
+        tallies.write(self._connection, changes.verdicts)
+        totals.write(self._connection, changes.measures)
         return changes
 
-    def _verdicts(self, patient: _Patient) -> list[Verdict]:
+    def _judged(self, patient: _Patient) -> Judged:
         if len(patient.facts) > MOST_FACTS:
             self.dropped += len(patient.facts) - MOST_FACTS
             patient.facts = set(sorted(patient.facts, key=_latest)[-MOST_FACTS:])
@@ -336,15 +361,20 @@ class Book:
         finally:
             self._forget()
 
-    def everyone(self) -> Iterator[list[tuple[int, list[Verdict]]]]:
-        """Every patient judged again from its facts, by pages, so that a caller may write to what it has read."""
+    def views(self) -> Iterator[list[tuple[int, View]]]:
+        """Every patient folded again from its facts, by pages, so that a caller may write to what it has read."""
         last = 0
         page = "SELECT id, facts FROM patients WHERE id > ? ORDER BY id LIMIT ?"
         while rows := self._connection.execute(page, (last, _PAGE)).fetchall():
-            judged = [(number, self._judge(self.view(sorted(_facts.decode(blob))))) for number, blob in rows]
+            views = [(number, self.view(sorted(_facts.decode(blob)))) for number, blob in rows]
             self._exchanges.clear()
-            yield judged
+            yield views
             last = rows[-1][0]
+
+    def everyone(self) -> Iterator[list[tuple[int, Judged]]]:
+        """Every patient judged again from its facts, by pages."""
+        for page in self.views():
+            yield [(number, self._judge(view)) for number, view in page]
 
 
 def _latest(encoded: bytes) -> tuple[int, bytes]:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from engine.ledger import schema, tallies
-from engine.ledger.book import Book
+from engine.ledger import schema, tallies, totals
+from engine.ledger.book import Book, Judged
 from engine.ledger.journal import Entry, Journal
 from engine.ledger.keeper import MOST_PAGES, Keeper
 from engine.ledger.patient import Attachment, View
+from engine.metrics.measures import Measure, measures
 from engine.metrics.rules.judge import judge
 from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings
@@ -27,9 +28,9 @@ _DAY: Final = 86_400
 
 
 class Difference(Struct, frozen=True):
-    """A tally that a recount from scratch finds different."""
+    """A tally, or a total, that a recount from scratch finds different."""
 
-    verdict: Verdict
+    what: Verdict | Measure
     tallied: int
     recounted: int
 
@@ -72,7 +73,9 @@ class Ledger:
             self._set_meta("keys", msgspec.msgpack.encode(dict(key_ids)))
         attachment = Attachment(settings.attach_days, settings.classes, settings.match_hours * 3_600)
         self.journal = Journal(self._connection, aside_bytes)
-        self.book = Book(self._connection, lambda view: judge(view, settings), attachment)
+        self.book = Book(
+            self._connection, lambda view: Judged(judge(view, settings), measures(view, settings)), attachment
+        )
         self._first_day = first_day
         if not read_only:
             before = self._meta("settings")
@@ -80,6 +83,7 @@ class Ledger:
                 self.recount()
             self._set_meta("settings", self._fingerprint)
         self.sums = tallies.Sums(self._connection, first_day)
+        self.totals = totals.Totals(self._connection)
         self._keeper: Keeper | None = None
         self._path = path
 
@@ -98,7 +102,8 @@ class Ledger:
         """Fold at most ``limit`` recorded messages; how many."""
         keys, changes = self.book.fold(limit, int(self._clock()) // _DAY)
         self.journal.folded(keys)
-        self.sums.apply(changes)
+        self.sums.apply(changes.verdicts)
+        self.totals.apply(changes.measures)
         return len(keys)
 
     def oldest(self) -> bytes:
@@ -119,47 +124,62 @@ class Ledger:
         """All that is known of the patient of an identifier (pseudonym)."""
         return self.book.find(handle)
 
+    def views(self) -> Iterator[View]:
+        """Every patient as the facts tell, at one instant of the store."""
+        self._connection.execute("BEGIN")
+        try:
+            for page in self.book.views():
+                for _, view in page:
+                    yield view
+        finally:
+            self._connection.execute("ROLLBACK")
+
     # -- recounting ---------------------------------------------------------------------------------------------------
 
     def audit(self) -> list[Difference]:
-        """Judge every subject again from its facts, and compare with the tallies; empty when all is right.
+        """Judge every subject again from its facts, and compare with the tallies and the totals; empty when all is right.
 
         The journal must be empty of what the tallies do not hold yet: pending messages are in neither.
         """
         self._connection.execute("BEGIN")
         try:
-            recounted: Counter[Verdict] = Counter()
+            verdicts: Counter[Verdict] = Counter()
+            measured: Counter[Measure] = Counter()
             for page in self.book.everyone():
-                for _, verdicts in page:
-                    recounted.update(verdicts)
-            tallied = tallies.stored(self._connection)
+                for _, judged in page:
+                    verdicts.update(judged.verdicts)
+                    measured.update(judged.measures)
+            tallied, summed = tallies.stored(self._connection), totals.stored(self._connection)
         finally:
             self._connection.execute("ROLLBACK")
         return [
-            Difference(verdict, tallied[verdict], recounted[verdict])
-            for verdict in sorted(tallied.keys() | recounted.keys())
-            if tallied[verdict] != recounted[verdict]
+            *(Difference(what, tallied[what], verdicts[what]) for what in _differing(tallied, verdicts)),
+            *(Difference(what, summed[what], measured[what]) for what in _differing(summed, measured)),
         ]
 
     def recount(self) -> None:
-        """Replace every verdict and tally by what the facts say today (after a change of the counting's settings)."""
+        """Replace every verdict, tally and total by what the facts say today (after a change of the counting's settings)."""
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            recounted: Counter[Verdict] = Counter()
+            verdicts: Counter[Verdict] = Counter()
+            measured: Counter[Measure] = Counter()
             for page in self.book.everyone():
-                for _, verdicts in page:
-                    recounted.update(verdicts)
-                packed = [(tallies.pack(verdicts), number) for number, verdicts in page]
-                self._connection.executemany("UPDATE patients SET verdicts = ? WHERE id = ?", packed)
+                for _, judged in page:
+                    verdicts.update(judged.verdicts)
+                    measured.update(judged.measures)
+                packed = [(tallies.pack(found.verdicts), totals.pack(found.measures), n) for n, found in page]
+                self._connection.executemany("UPDATE patients SET verdicts = ?, measures = ? WHERE id = ?", packed)
             execute("DELETE FROM tallies")
-            tallies.write(self._connection, recounted)
+            tallies.write(self._connection, verdicts)
+            totals.replace(self._connection, measured)
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
         self.sums = tallies.Sums(self._connection, self._first_day)
+        self.totals = totals.Totals(self._connection)
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -177,3 +197,10 @@ class Ledger:
 
     def _set_meta(self, name: str, value: bytes) -> None:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, value))
+
+
+_What = TypeVar("_What", Verdict, Measure)
+
+
+def _differing(one: Counter[_What], other: Counter[_What]) -> list[_What]:
+    return [what for what in sorted(one.keys() | other.keys()) if one[what] != other[what]]

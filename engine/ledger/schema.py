@@ -44,6 +44,15 @@ MIGRATIONS: Final[tuple[str, ...]] = (
                          outcome TEXT NOT NULL, settled INTEGER NOT NULL, n INTEGER NOT NULL,
                          PRIMARY KEY(day, indicator, establishment, unit, outcome, settled)) WITHOUT ROWID;
     """,
+    """
+    -- What is counted of a patient's submissions to the DMP, packed (x'90': nothing), and the sums over all patients. A
+    -- counter never goes back: top is the greatest that n ever was.
+    ALTER TABLE patients ADD COLUMN measures BLOB NOT NULL DEFAULT x'90';
+    CREATE TABLE totals(name TEXT NOT NULL, establishment TEXT NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL,
+                        top INTEGER NOT NULL, PRIMARY KEY(name, establishment, label)) WITHOUT ROWID;
+    -- The patients of an older store have not been measured: a change of settings makes the ledger judge everyone again.
+    UPDATE meta SET value = x'' WHERE name = 'settings';
+    """,
 )
 
 

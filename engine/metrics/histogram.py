@@ -20,6 +20,17 @@ PARSE_SECONDS: Final = (
 COMMIT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Bounds for one commit, disk included: 20 ms is the promise made on the time to acknowledge."""
 
+_HOUR: Final = 3_600
+_DAY: Final = 24 * _HOUR
+
+PUBLICATION_SECONDS: Final = (
+    _HOUR, 4 * _HOUR, 12 * _HOUR, _DAY, 2 * _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY, 30 * _DAY, 60 * _DAY,
+)  # fmt: skip
+"""Bounds from the exit to the DMP: a discharge letter goes with the patient, what is later than a month is a backlog."""
+
+ANSWER_SECONDS: Final = (1, 5, 15, 60, 300, 1_800, 2 * _HOUR, 6 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY)
+"""Bounds from the sending to the DMP's answer: seconds when all is well, a night when the platform sends again."""
+
 
 class Histogram:
     """Counts of observed values by upper bound, as Prometheus means it: a value equal to a bound is under it.

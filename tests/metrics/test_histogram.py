@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.metrics.histogram import COMMIT_SECONDS, PARSE_SECONDS, Histogram
+from engine.metrics.histogram import ANSWER_SECONDS, COMMIT_SECONDS, PARSE_SECONDS, PUBLICATION_SECONDS, Histogram
 from engine.metrics.snapshot import HistogramState
 
 
@@ -53,7 +53,7 @@ class TestBounds:
         with pytest.raises(ValueError, match="strictly increasing"):
             Histogram(bounds)
 
-    @pytest.mark.parametrize("bounds", [PARSE_SECONDS, COMMIT_SECONDS])
+    @pytest.mark.parametrize("bounds", [PARSE_SECONDS, COMMIT_SECONDS, PUBLICATION_SECONDS, ANSWER_SECONDS])
     def test_shipped_bounds_are_good(self, bounds: tuple[float, ...]) -> None:
         """The bounds used by the engine can be used."""
         assert Histogram(bounds).state().count == 0
