@@ -44,8 +44,8 @@ _NO_BLANK: Final = re.compile(rb"[^\r\n\0 ]")
 _END: Final = re.compile(rb"[\n\0]")
 _XML: Final = re.compile(rb"<\?xml|<(?:[A-Za-z_][\w.-]{0,40}:)?AuditMessage[\s/>]")
 # Relays write control characters as #012 (rsyslog) when they put a message on one line.
-_CLOSED: Final = re.compile(rb"AuditMessage\s{0,8}>(?:\s|#01[0-5]){0,16}\Z")
-_TAIL: Final = 128
+_CLOSED: Final = re.compile(rb"</(?:[A-Za-z_][\w.-]{0,40}:)?AuditMessage\s{0,8}>(?:\s|#01[0-5]){0,16}\Z")
+_TAIL: Final = 192
 
 _BETWEEN, _INSIDE, _SKIPPING = range(3)
 
