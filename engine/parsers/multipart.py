@@ -92,9 +92,9 @@ def content_id(text: str) -> str:
 
 
 def begins(data: bytes | memoryview) -> bool:
-    """Whether a body without head begins like a multipart one: a boundary, then the header of a part."""
+    """Whether a body without head begins like a multipart one: a boundary, then a ``Content-`` field of a part."""
     found = _DISCOVERED.match(data)
-    return found is not None and b":" in bytes(data[found.end() : found.end() + 80]).partition(b"\n")[0]
+    return found is not None and bytes(data[found.end() : found.end() + 8]).lower() == b"content-"
 
 
 def read(payload: bytes, start: int = 0, boundary: str = "") -> Multipart:
