@@ -1,14 +1,18 @@
-"""``jauge check``: reads HL7, CDA and batch files offline, says what they are and what is wrong with them.
+"""``jauge check``: reads HL7, CDA, batch files and traces of submissions offline, says what they are and what is wrong with them.
 
 One :class:`Result` per message or lone document. Nothing is stored, and no value of a message is shown: only codes and places.
+What is said of a trace is in ``engine.check_traces``.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,25 +20,33 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from engine import facts
+from engine import check_traces, facts
+from engine.check_traces import Trace
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
-from engine.parsers import batch, cda, deep, er7, hl7, ins, kinds, patient, payloads
+from engine.metrics import remedies
+from engine.parsers import batch, cda, deep, er7, formats, hl7, ins, kinds, log, patient, payloads
 from engine.parsers import context as contexts
+from engine.parsers.context import Context
+from engine.parsers.format import HEAD
+from engine.parsers.log_mapping import LogMapping
+from engine.parsers.parsed import Parsed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+Parse = Callable[[bytes, Context], Parsed]
+
 CODES: Final[dict[str, str]] = {
     "batch-empty": "A batch file without any message.",
-    "file-unreadable": "The file cannot be opened; check its name and its permissions.",
+    "file-unreadable": "The file cannot be opened, or read to its end; check its name and its permissions.",
     "text-between-messages": "Text that is no message stands before or between the messages of the file; it was passed over.",
-    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA.",
+    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA, nor a trace of a submission.",
 }
 """Codes of this module; the others are those of the parsers."""
 
 SUFFIXES: Final = frozenset({".er7", ".hl7", ".hl7v2", ".xml", ".cda", ".txt"})
-"""Read in a folder whatever they hold. Other files of a folder are read only when they begin as an HL7 message or a batch."""
+"""Read in a folder whatever they hold. Other files of a folder are read only when they begin as an HL7 message, a batch or a trace."""
 
 _HL7: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t]*(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS)[^\w\s]")
 _HL7_START: Final = re.compile(rb"[\s\x0b]*(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)[^\w\s]")
@@ -70,23 +82,27 @@ class Document(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """One message (``hl7``), one lone document (``cda``) or one file that is neither (``unknown``)."""
+    """One message (``hl7``), one lone document (``cda``), one message of a trace (the name of its format) or a file that is none (``unknown``)."""
 
     file: str
     format: str
     ok: bool
     problems: tuple[Flag, ...]
-    message: str = ""  # of an HL7 message: "ADT^A01"
+    message: str = ""  # of an HL7 message: "ADT^A01"; of a trace: "ITI-41 audit"
     document: Document | None = None  # of a CDA; of a message, the first one it carries that could be read
     documents: tuple[Document, ...] = ()  # of an HL7 message
+    trace: Trace | None = None  # of a trace that could be read
 
 
-def check(paths: Iterable[Path], deep: bool = False, allow_test_ins: bool = False) -> Iterator[Result]:
+def check(
+    paths: Iterable[Path], deep: bool = False, allow_test_ins: bool = False, mapping: LogMapping | None = None
+) -> Iterator[Result]:
     """Read files and folders, one after the other; never raises for what they hold.
 
-    ``deep`` adds the structural validation by hl7apy; ``allow_test_ins`` counts test and demonstration INS as real ones.
+    ``deep`` adds the structural validation by hl7apy; ``allow_test_ins`` counts test and demonstration INS as real ones. With
+    ``mapping`` every file is a log: a result for each line that is not passed over, ``file`` with the number of the line.
     """
-    checker = _Checker(deep=deep, allow_test_ins=allow_test_ins)
+    checker = _Checker(deep=deep, allow_test_ins=allow_test_ins, mapping=mapping)
     for path in paths:
         if path.is_dir():
             for file in _files(path):
@@ -107,7 +123,7 @@ def _prose(raw: bytes) -> bool:
 def to_json(result: Result) -> dict[str, Any]:
     """A result as the JSON object that ``jauge check --json`` prints."""
     shown: dict[str, Any] = {"file": result.file, "format": result.format, "ok": result.ok}
-    if result.format == "hl7":
+    if result.format == "hl7" or result.trace is not None:
         shown["message"] = result.message
     shown["problems"] = _problems(result.problems)
     if result.document is not None:
@@ -118,7 +134,14 @@ def to_json(result: Result) -> dict[str, Any]:
             | _document(one)
             for one in result.documents
         ]
+    if result.trace is not None:
+        shown |= check_traces.to_json(result.trace, _remedies())
     return shown
+
+
+@cache
+def _remedies() -> remedies.Remedies:
+    return remedies.load()
 
 
 def _problems(flags: Iterable[Flag]) -> list[dict[str, str]]:
@@ -144,7 +167,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 class _Checker:
-    def __init__(self, *, deep: bool, allow_test_ins: bool) -> None:
+    def __init__(self, *, deep: bool, allow_test_ins: bool, mapping: LogMapping | None) -> None:
+        self._line = None if mapping is None else log.reader(mapping)
         self._deep = deep
         self._allow_test = allow_test_ins
         key = secrets.token_bytes(32)  # of this run only: nothing here can be joined with anything else
@@ -153,20 +177,30 @@ class _Checker:
             return blake2b(f"{kind}\0{scope}\0".encode() + value, key=key, digest_size=16).digest()
 
         self._context = msgspec.structs.replace(contexts.default(), pseudonym=pseudonym, memo=contexts.Memo())
+        self._kinds = check_traces.Kinds(pseudonym)
+        self._traced = msgspec.structs.replace(self._context, pseudonym=self._kinds, memo=contexts.Memo())
 
     def file(self, path: Path, *, named: bool) -> Iterator[Result]:
         """The results of one file; none when it was met in a folder and is nothing of ours."""
         name = os.fsencode(path).decode("utf-8", "replace")
+        if self._line is not None:
+            yield from self._lines(name, path, self._line)
+            return
         try:
             if not named and path.suffix.lower() not in SUFFIXES:
                 with path.open("rb") as file:
-                    if not _HL7_START.match(file.read(512)):
-                        return
+                    head = file.read(HEAD)
+                if not _HL7_START.match(head[:512]) and formats.of(head) is hl7.FORMAT:
+                    return
             data = path.read_bytes()
         except OSError:
             yield Result(name, "unknown", False, (Flag("file-unreadable", "file"),))
             return
-        if _XML.match(data[:512]):
+        known = formats.of(data)
+        if known is not hl7.FORMAT:
+            for raw in known.split(data):
+                yield self._trace(name, raw, known.name, formats.parse)
+        elif _XML.match(data[:512]):
             yield self._lone(name, data)
         elif _HL7.search(data, 0, _HEAD):
             empty = True
@@ -194,6 +228,27 @@ class _Checker:
             qualified = ins.counts(found.ins_root, allow_test=self._allow_test) and bool(found.matricule)
             document = _readable("", found, qualified=qualified)
         return Result(name, "cda", document.ok, document.problems, document=document)
+
+    def _lines(self, name: str, path: Path, parse: Parse) -> Iterator[Result]:
+        """The lines of a log (``.gz`` too) that its mapping does not pass over."""
+        try:
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+                for number, raw in enumerate(lines, 1):
+                    found = self._trace(f"{name}:{number}", raw, "log", parse)
+                    if found.problems or found.trace != Trace():
+                        yield found
+        except (OSError, EOFError, zlib.error):
+            yield Result(name, "unknown", False, (Flag("file-unreadable", "file"),))
+
+    def _trace(self, name: str, raw: bytes, form: str, parse: Parse) -> Result:
+        """One message of a trace of a submission."""
+        self._kinds.forget()
+        try:
+            parsed = parse(raw, self._traced)
+        except ParseError as error:
+            return Result(name, form, False, (Flag(error.code, error.where),))
+        trace = check_traces.read(parsed, self._kinds, allow_test=self._allow_test, known_type=_known_type)
+        return Result(name, form, True, tuple(dict.fromkeys(parsed.flags)), parsed.message, trace=trace)
 
     def _message(self, name: str, raw: bytes) -> Result:
         try:
@@ -242,13 +297,17 @@ class _Checker:
             yield _readable(where, found, qualified=verdict.qualified and same)
 
 
+def _known_type(code: str) -> str:
+    """Anything else than a code of a public table could be a value that strayed there."""
+    return code if code in kinds.TABLE or _LOINC.fullmatch(code) else ""
+
+
 def _readable(where: str, found: cda.Cda, *, qualified: bool) -> Document:
     return Document(
         where=where,
         ok=True,
         problems=tuple(dict.fromkeys(found.flags)),
-        # Anything else than a code of a public table could be a value that strayed there.
-        type_code=found.type_code if found.type_code in kinds.TABLE or _LOINC.fullmatch(found.type_code) else "",
+        type_code=_known_type(found.type_code),
         kind=found.kind,
         level=found.level,
         ins=Ins(
@@ -283,7 +342,12 @@ def render(results: Sequence[Result], console: Console) -> None:
         table.add_row(_mark(result.ok), Text(name), Text(content), "", "", "", "", _list(result.problems))
         for document in result.documents:
             table.add_row(_mark(document.ok), "", Text(f"  CDA {document.where}"), *_cells(document))
+        for row in check_traces.rows(result.trace, _remedies()) if result.trace is not None else ():
+            table.add_row("", "", *map(Text, row))
     console.print(table)
+    outcomes = [outcome for result in results if result.trace is not None for outcome in result.trace.outcomes]
+    for code, advice in check_traces.meanings(outcomes, _remedies()).items():
+        console.print(Text(f"{code}: {advice}"))
     wrong = sum(not result.ok for result in results)
     console.print(f"{len(results)} read, {wrong} not readable." if wrong else f"{len(results)} read.")
 

@@ -100,16 +100,27 @@ def demo(stays: int | None, seconds: float | None, seed: int, *, as_json: bool) 
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--deep", is_flag=True, help="Also validate the structure of HL7 messages with hl7apy (slow).")
 @click.option("--test-ins", is_flag=True, help="Count an INS under a test or demonstration root as one.")
+@click.option(
+    "--log-mapping",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="Read the files as logs of submissions, with this mapping (and its sample lines).",
+)
 @_json
 @_guarded
-def check(paths: tuple[Path, ...], *, deep: bool, test_ins: bool, as_json: bool) -> None:
-    """Read HL7, CDA and batch files offline, and say what is in them and what is wrong.
+def check(paths: tuple[Path, ...], *, deep: bool, test_ins: bool, log_mapping: Path | None, as_json: bool) -> None:
+    """Read files offline, and say what is in them and what is wrong.
+
+    HL7 messages and batches, CDA, and the traces of a submission to the DMP: requests and responses of ITI-41, ITI-57 and
+    ITI-18, audit messages (ATNA, in syslog or not), FHIR; lines of a log with --log-mapping.
 
     Exits with 1 when one cannot be read.
     """
     from engine import check as checking
+    from engine import mappings
 
-    results = checking.check(paths, deep=deep, allow_test_ins=test_ins)
+    mapping = None if log_mapping is None else mappings.load(log_mapping)
+    results = checking.check(paths, deep=deep, allow_test_ins=test_ins, mapping=mapping)
     if as_json:
         ok = True
         for result in results:
