@@ -331,7 +331,7 @@ def render(results: Sequence[Result], console: Console) -> None:
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", "File", "Content", "Type", "Kind", "Level", "INS", "Problems"):
+    for heading in ("", "File", "Content", "Type", "Kind", "Level", "INS", "Remarks"):
         table.add_column(heading, overflow="fold")
     for result in results:
         name = Path(result.file).name

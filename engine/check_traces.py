@@ -26,6 +26,15 @@ _JOINS: Final = {
     "entry": "entry",
 }
 """Kind of the pseudonym under which an answer finds its submission -> the word shown."""
+_SAID: Final = {
+    ("dmp", True): "accepted",
+    ("dmp", False): "refused",
+    ("technical", True): "taken",
+    ("technical", False): "failed",
+    ("withdrawal", True): "deletion accepted",
+    ("withdrawal", False): "deletion refused",
+}
+"""Layer and acceptance of an answer -> the word shown."""
 
 
 class Patient(Struct, frozen=True):
@@ -188,11 +197,10 @@ def rows(trace: Trace, known: remedies.Remedies) -> Iterator[tuple[str, str, str
             f"{_words('named by', submission.named_by, 'names no document')}; {_joined(submission.joined_by)}",
         )
     for outcome in trace.outcomes:
-        if outcome.accepted:
-            word, said = "  accepted", f"{outcome.warning}; " if outcome.warning else ""
-        else:
-            word, said = f"  refused {outcome.code}".rstrip(), f"{known.label(outcome.code)}; "
-        yield (f"{word} ({outcome.layer})", "", "", "", "", said + _joined(outcome.joined_by))
+        word = _SAID.get((outcome.layer, outcome.accepted), outcome.layer)
+        about = outcome.warning if outcome.accepted else known.label(outcome.code)
+        said = f"{about}; {_joined(outcome.joined_by)}" if about else _joined(outcome.joined_by)
+        yield (f"  {word} {outcome.code}".rstrip(), "", "", "", "", said)
     if trace.entries:
         yield (f"  {trace.entries} entryUUID", "", "", "", "", "")
 
