@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import accumulate
 from threading import Lock
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Struct
 from prometheus_client import ProcessCollector
@@ -28,17 +28,18 @@ from engine.metrics import families as f
 from engine.metrics.bounds import OTHER, Bounds
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.families import Family
-from engine.metrics.snapshot import Feed, HistogramState, IndicatorValue, Snapshot
-from engine.metrics.text import Values, Writer
+from engine.metrics.snapshot import Feed, HistogramState, IndicatorValue, Snapshot, Submissions
+from engine.metrics.text import Histograms, Values, Writer
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _PROOFS: Final = ("observed", "declared")
+_OUTCOMES: Final = ("accepted", "refused", "failed")
 _ENDPOINT: Final = re.compile(r"[\w.@^+ -]{1,100}")  # anything else in MSH-3/MSH-4 is no name: counted as other
 _QUALITY: Final = re.compile(r"q=([01](?:\.\d{0,3})?)")
 
-Filled = tuple[Family, Values | HistogramState]
+Filled = tuple[Family, Values | Histograms]
 """A metric and its series."""
 
 
@@ -61,15 +62,21 @@ class Exposition(Collector):
         version: str,
         rejection_codes: Collection[str] = (),
         flag_codes: Collection[str] = (),
+        error_codes: Collection[str] = (),
         label_values: int = 200,
         process: bool = False,
     ) -> None:
-        """``*_codes``: the closed lists, shown from 0 on every feed. ``process``: also the usual ``process_*``."""
+        """``*_codes``: the closed lists, shown from 0 on every feed; ``error_codes``: those of the DMP, on every establishment.
+
+        ``process``: also the usual ``process_*``.
+        """
         self._latest: Final = latest
         self._catalogue: Final = catalogue
         self._version: Final = version
         self._rejection_codes: Final = tuple(rejection_codes)
         self._flag_codes: Final = tuple(flag_codes)
+        self._error_codes: Final = tuple(error_codes)
+        self._known_errors: Final = frozenset(error_codes)
         self._process: Final = ProcessCollector(registry=None) if process else None
         self._reasons: Final = {indicator: catalogue.reasons(indicator) for indicator in catalogue.ids}
         self._writer: Final = Writer()
@@ -124,12 +131,14 @@ class Exposition(Collector):
         """Every family with its series, in the order of the page."""
         yield from self._indicators(snapshot)
         yield from self._applications(snapshot)
+        yield from self._submissions(snapshot.submissions)
         yield from self._feeds(snapshot.feeds)
         yield from self._store(snapshot)
-        yield f.LABEL_VALUES_DROPPED, {(): snapshot.label_values_dropped + self._bounds.dropped}
-        yield f.SNAPSHOT_TIMESTAMP, {(): snapshot.taken_at}
-        yield f.START_TIMESTAMP, {(): snapshot.started_at}
-        yield f.BUILD_INFO, {(self._version, platform.python_version()): 1}
+        yield f.LABEL_VALUES_DROPPED, _alone(snapshot.label_values_dropped + self._bounds.dropped)
+        yield f.SNAPSHOT_TIMESTAMP, _alone(snapshot.taken_at)
+        yield f.START_TIMESTAMP, _alone(snapshot.started_at)
+        build: Values = {(self._version, platform.python_version()): 1}
+        yield f.BUILD_INFO, build
 
     def _indicators(self, snapshot: Snapshot) -> Iterator[Filled]:
         numerators: Values = {}
@@ -137,6 +146,7 @@ class Exposition(Collector):
         ratios: Values = {}
         targets: Values = {}
         missed: Values = {}
+        rejected: Values = {}
         for value in snapshot.indicators:
             key = self._key(f.INDICATOR_NUMERATOR, value.indicator, value.establishment, value.window)
             _add(numerators, key, value.numerator)
@@ -147,6 +157,8 @@ class Exposition(Collector):
             for reason, count in value.missed.items():
                 if reason not in closed:
                     _add(missed, (*key, self._bounds.admit("reason", reason)), count)
+            for code, count in value.rejected.items():
+                _add(rejected, (*key, self._error(code)), count)
             if OTHER in key:  # a sum of several: neither a rate nor a target has a sense
                 continue
             if value.ratio is not None:
@@ -159,12 +171,18 @@ class Exposition(Collector):
         yield f.INDICATOR_RATIO, ratios
         yield f.INDICATOR_TARGET, targets
         yield f.INDICATOR_MISSED, missed
+        yield f.INDICATOR_REJECTED, rejected
+        admit = self._bounds.admit
+        proofs: Values = {(admit("establishment", finess), proof): 1 for finess, proof in snapshot.proofs.items()}
+        yield f.INDICATOR_PROOF, proofs
         info: Values = {(entry.id, entry.programme, entry.unit, entry.title): 1 for entry in self._catalogue}
         yield f.INDICATOR_INFO, info
         bounds = [(self._key(f.WINDOW_START, each.establishment, each.window), each) for each in snapshot.windows]
         kept = [(key, each) for key, each in bounds if OTHER not in key]
-        yield f.WINDOW_START, {key: each.start for key, each in kept}
-        yield f.WINDOW_END, {key: each.stop for key, each in kept}
+        starts: Values = {key: each.start for key, each in kept}
+        stops: Values = {key: each.stop for key, each in kept}
+        yield f.WINDOW_START, starts
+        yield f.WINDOW_END, stops
 
     def _target(self, snapshot: Snapshot, value: IndicatorValue) -> float | None:
         """The site's target wins over the one that the programme confirmed."""
@@ -194,12 +212,45 @@ class Exposition(Collector):
         yield f.APPLICATION_IN_SCOPE, in_scope
         yield f.APPLICATION_INS_ABLE, able
         yield f.APPLICATION_LAST, last
-        yield f.APPLICATION_UNLISTED, {(): len(snapshot.unlisted)}
+        yield f.APPLICATION_UNLISTED, _alone(len(snapshot.unlisted))
         unlisted: Values = {}
         for name in snapshot.unlisted:
             admit = self._bounds.admit if _ENDPOINT.fullmatch(name) else self._bounds.turn_away
             _add(unlisted, (admit("endpoint", name),), 1)
         yield f.APPLICATION_UNLISTED_INFO, unlisted
+
+    def _submissions(self, found: tuple[Submissions, ...]) -> Iterator[Filled]:
+        submissions: Values = {}
+        responses: Values = {}
+        errors: Values = {}
+        contradictions: Values = {}
+        unnamed: Values = {}
+        publication: Histograms = {}
+        answer: Histograms = {}
+        for each in found:
+            key = self._key(f.DMP_SUBMISSIONS, each.establishment)
+            _add(submissions, key, each.submissions)
+            for outcome in _OUTCOMES:
+                _add(responses, (*key, outcome), each.responses.get(outcome, 0))
+            for code in (*self._error_codes, OTHER):
+                _add(errors, (*key, code), 0)
+            for code, count in each.errors.items():
+                _add(errors, (*key, self._error(code)), count)
+            _add(contradictions, key, each.contradictions)
+            _add(unnamed, key, each.unnamed)
+            _pool(publication, key, each.publication)
+            _pool(answer, key, each.answer)
+        yield f.DMP_SUBMISSIONS, submissions
+        yield f.DMP_RESPONSES, responses
+        yield f.DMP_ERRORS, errors
+        yield f.DMP_CONTRADICTIONS, contradictions
+        yield f.PUBLICATION_DELAY, publication
+        yield f.DMP_ANSWER_DELAY, answer
+        yield f.DMP_UNNAMED, unnamed
+
+    def _error(self, code: str) -> str:
+        """A code of the table, or ``other``: what a platform writes there is not bounded by anything else."""
+        return code if code in self._known_errors else OTHER
 
     def _feeds(self, feeds: tuple[Feed, ...]) -> Iterator[Filled]:
         yield self._per_feed(f.MESSAGES_RECEIVED, feeds, lambda feed: feed.received)
@@ -236,12 +287,13 @@ class Exposition(Collector):
         return family, values
 
     def _store(self, snapshot: Snapshot) -> Iterator[Filled]:
-        yield f.PARSE_SECONDS, snapshot.parse
-        yield f.COMMIT_SECONDS, snapshot.commit
-        yield f.LEDGER_PENDING, {(): snapshot.pending}
-        yield f.LEDGER_DROPPED, {(): snapshot.facts_dropped}
-        yield f.ASIDE_MESSAGES, {(): snapshot.aside}
-        yield f.ASIDE_BYTES, {(): snapshot.aside_bytes}
+        for family, state in ((f.PARSE_SECONDS, snapshot.parse), (f.COMMIT_SECONDS, snapshot.commit)):
+            histogram: Histograms = {(): state}
+            yield family, histogram
+        yield f.LEDGER_PENDING, _alone(snapshot.pending)
+        yield f.LEDGER_DROPPED, _alone(snapshot.facts_dropped)
+        yield f.ASIDE_MESSAGES, _alone(snapshot.aside)
+        yield f.ASIDE_BYTES, _alone(snapshot.aside_bytes)
 
     def _key(self, family: Family, *values: str) -> tuple[str, ...]:
         return tuple(
@@ -276,6 +328,11 @@ def negotiate(accept: str) -> str:
     return OPENMETRICS if best[OPENMETRICS] > 0 and best[OPENMETRICS] >= best[TEXT] else TEXT
 
 
+def _alone(value: float) -> Values:
+    """The one series of a metric without labels."""
+    return {(): value}
+
+
 def _add(values: Values, key: tuple[str, ...], value: float) -> None:
     values[key] = values.get(key, 0) + value
 
@@ -288,17 +345,28 @@ def _least(values: Values, key: tuple[str, ...], value: float) -> None:
     values[key] = min(values.get(key, 1), value)
 
 
-def _metric(family: Family, values: Values | HistogramState) -> Metric:
+def _pool(values: Histograms, key: tuple[str, ...], state: HistogramState) -> None:
+    """Histograms of one family have the same bounds."""
+    known = values.get(key)
+    if known is None:
+        values[key] = state
+        return
+    counts = tuple(one + other for one, other in zip(known.counts, state.counts, strict=True))
+    values[key] = HistogramState(known.bounds, counts, known.total + state.total)
+
+
+def _metric(family: Family, values: Values | Histograms) -> Metric:
     """The same for prometheus-client."""
-    if isinstance(values, HistogramState):
-        histogram = HistogramMetricFamily(family.name, family.help)
-        bounds = [*map(floatToGoString, values.bounds), "+Inf"]
-        histogram.add_metric([], list(zip(bounds, accumulate(values.counts), strict=True)), values.total)
+    if family.kind == "histogram":
+        histogram = HistogramMetricFamily(family.name, family.help, labels=family.labels)
+        for key, state in cast("Histograms", values).items():
+            bounds = [*map(floatToGoString, state.bounds), "+Inf"]
+            histogram.add_metric(key, list(zip(bounds, accumulate(state.counts), strict=True)), state.total)
         return histogram
     if family.kind == "counter":
         metric: Metric = CounterMetricFamily(family.name.removesuffix("_total"), family.help, labels=family.labels)
     else:
         metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
-    for key, value in values.items():
+    for key, value in cast("Values", values).items():
         metric.add_sample(family.name, dict(zip(family.labels, key, strict=True)), float(value))
     return metric

@@ -53,6 +53,19 @@ INDICATOR_MISSED: Final = Family(
     (*_INDICATOR, "reason"),
     "Subjects counted and not met, by reason: the closed, ordered list of the indicator (docs/rules.md section 3).",
 )
+INDICATOR_REJECTED: Final = Family(
+    "jauge_indicator_rejected",
+    "gauge",
+    (*_INDICATOR, "code"),
+    "The subjects of jauge_indicator_missed whose reason is `rejected`, by code of the DMP's refusal (config/dmp-errors.yaml, "
+    "and the site's own codes); `other` for any other code. No series for a code that refused nothing.",
+)
+INDICATOR_PROOF: Final = Family(
+    "jauge_indicator_proof_info",
+    "gauge",
+    ("establishment", "proof"),
+    "Always 1: what the establishment takes as proof under the plain names: accepted, taken or sent (docs/rules.md section 7).",
+)
 INDICATOR_INFO: Final = Family(
     "jauge_indicator_info",
     "gauge",
@@ -118,6 +131,51 @@ APPLICATION_UNLISTED_INFO: Final = Family(
     "gauge",
     ("endpoint",),
     "1 for each endpoint (application@facility) seen in the flows and not in the inventory; `other` holds how many more.",
+)
+_DMP: Final = ("establishment",)
+
+DMP_SUBMISSIONS: Final = Family(
+    "jauge_dmp_submissions_total",
+    "counter",
+    _DMP,
+    "Submissions to the DMP, each once however many traces it left; deletions are none (docs/rules.md section 7). What a "
+    "later message takes off is not taken off here: no counter goes back, it waits until the truth has passed it.",
+)
+DMP_RESPONSES: Final = Family(
+    "jauge_dmp_responses_total",
+    "counter",
+    (*_DMP, "outcome"),
+    "Submissions that ended, by the word of their strongest trace: accepted or refused by the DMP, failed before it answered.",
+)
+DMP_ERRORS: Final = Family(
+    "jauge_dmp_errors_total",
+    "counter",
+    (*_DMP, "code"),
+    "Submissions that were refused or failed, by code (config/dmp-errors.yaml, and the site's own); `other` for any other or none.",
+)
+DMP_CONTRADICTIONS: Final = Family(
+    "jauge_dmp_contradictions_total",
+    "counter",
+    _DMP,
+    "Traces that say the opposite of a stronger trace of the same submission, which holds; `jauge contradictions` lists them.",
+)
+PUBLICATION_DELAY: Final = Family(
+    "jauge_document_publication_delay_seconds",
+    "histogram",
+    _DMP,
+    "From the exit of a counted stay to the DMP's first acceptance of a report of it, once for each report; 0 when it came before.",
+)
+DMP_ANSWER_DELAY: Final = Family(
+    "jauge_dmp_answer_delay_seconds",
+    "histogram",
+    _DMP,
+    "From a submission to the DMP's answer, for each submission that was answered.",
+)
+DMP_UNNAMED: Final = Family(
+    "jauge_dmp_submissions_unnamed",
+    "gauge",
+    _DMP,
+    "Submissions that the DMP accepted and of which no trace names the document: the true rates may be higher by as much.",
 )
 MESSAGES_RECEIVED: Final = Family(
     "jauge_messages_received_total",

@@ -7,9 +7,9 @@ A test holds that the bytes are those of prometheus-client, in both formats.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import Final
+from typing import Final, cast
 
 from prometheus_client.utils import floatToGoString
 
@@ -18,6 +18,9 @@ from engine.metrics.snapshot import HistogramState
 
 Values = dict[tuple[str, ...], float]
 """Label values, in the order of the family's labels -> value."""
+
+Histograms = dict[tuple[str, ...], HistogramState]
+"""The same for a family of histograms."""
 
 _go: Final[Callable[[float], str]] = floatToGoString
 
@@ -33,17 +36,17 @@ class Writer:
     def __init__(self) -> None:
         self._names: Final[dict[str, dict[tuple[str, ...], str]]] = {}
 
-    def write(self, family: Family, values: Values | HistogramState, *, openmetrics: bool) -> str:
+    def write(self, family: Family, values: Values | Histograms, *, openmetrics: bool) -> str:
         """One metric: HELP, TYPE and its series, in the order given."""
         name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
         head = f"# HELP {name} {_escape(family.help, quotes=openmetrics)}\n# TYPE {name} {family.kind}\n"
-        if isinstance(values, HistogramState):
-            return head + _histogram(family.name, values)
+        if family.kind == "histogram":
+            return head + "".join(_histogram(family, key, state) for key, state in cast("Histograms", values).items())
         names = self._names.setdefault(family.name, {})
         if len(names) > _KEPT:
             names.clear()
         lines = [head]
-        for key, value in values.items():
+        for key, value in cast("Values", values).items():
             series = names.get(key)
             if series is None:
                 series = names[key] = _series(family, key)
@@ -52,18 +55,26 @@ class Writer:
 
 
 def _series(family: Family, key: tuple[str, ...]) -> str:
-    if not key:
-        return f"{family.name} "
-    pairs = sorted(zip(family.labels, key, strict=True))
-    labels = ",".join(f'{label}="{_escape(value, quotes=True)}"' for label, value in pairs)
-    return f"{family.name}{{{labels}}} "
+    return f"{family.name}{_labels(zip(family.labels, key, strict=True))} "
 
 
-def _histogram(name: str, state: HistogramState) -> str:
+def _labels(pairs: Iterable[tuple[str, str]]) -> str:
+    """By name, as prometheus-client writes them."""
+    labels = ",".join(f'{label}="{_escape(value, quotes=True)}"' for label, value in sorted(pairs))
+    return f"{{{labels}}}" if labels else ""
+
+
+def _histogram(family: Family, key: tuple[str, ...], state: HistogramState) -> str:
+    own = tuple(zip(family.labels, key, strict=True))
     counts = list(accumulate(state.counts))
     bounds = [*map(_go, state.bounds), "+Inf"]
-    lines = [f'{name}_bucket{{le="{bound}"}} {_go(count)}\n' for bound, count in zip(bounds, counts, strict=True)]
-    return "".join(lines) + f"{name}_count {_go(counts[-1])}\n{name}_sum {_go(state.total)}\n"
+    lines = [
+        f"{family.name}_bucket{_labels((*own, ('le', bound)))} {_go(count)}\n"
+        for bound, count in zip(bounds, counts, strict=True)
+    ]
+    labels = _labels(own)
+    lines += (f"{family.name}_count{labels} {_go(counts[-1])}\n", f"{family.name}_sum{labels} {_go(state.total)}\n")
+    return "".join(lines)
 
 
 def _escape(text: str, *, quotes: bool) -> str:

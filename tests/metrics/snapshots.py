@@ -1,8 +1,8 @@
 """Snapshots for the tests of what is shown: invented, and as large as asked."""
 
 from engine.metrics.catalogue import Catalogue
-from engine.metrics.histogram import COMMIT_SECONDS, PARSE_SECONDS, Histogram
-from engine.metrics.snapshot import ApplicationValue, Feed, IndicatorValue, Snapshot, WindowBounds
+from engine.metrics.histogram import ANSWER_SECONDS, COMMIT_SECONDS, PARSE_SECONDS, PUBLICATION_SECONDS, Histogram
+from engine.metrics.snapshot import ApplicationValue, Feed, IndicatorValue, Snapshot, Submissions, WindowBounds
 
 HOSPITAL = "990000001"
 CLINIC = "990000019"
@@ -15,12 +15,24 @@ def small() -> Snapshot:
         parse.observe(number * 1e-5)
     for number in range(1, 11):
         commit.observe(number * 1e-3)
+    publication, answer = Histogram(PUBLICATION_SECONDS), Histogram(ANSWER_SECONDS)
+    for hours in (0, 3, 30, 100, 2_000):
+        publication.observe(hours * 3_600)
+    answer.observe(12)
     return Snapshot(
         taken_at=1_744_700_400.25,
         day=739_356,
         indicators=(
             IndicatorValue("P1.1", HOSPITAL, "official", 3, 4, {"ins_not_proven": 1}),
-            IndicatorValue("DS1.1", HOSPITAL, "official", 80, 100, {"not_produced": 12, "rejected": 5, "deleted": 3}),
+            IndicatorValue(
+                "DS1.1",
+                HOSPITAL,
+                "official",
+                80,
+                100,
+                {"not_produced": 12, "rejected": 5, "deleted": 3},
+                {"XDSUnknownPatientId": 3, "OF-THE-PLATFORM": 1, "other": 1},
+            ),
             IndicatorValue("DS1.1", HOSPITAL, "rolling", 81, 100, {"not_produced": 19}),
             IndicatorValue("DS1.1_sent", HOSPITAL, "official", 88, 100, {"not_produced": 12}),
             IndicatorValue("DS2.1", HOSPITAL, "official", 1, 3, {"wrong_level": 2}),
@@ -52,6 +64,20 @@ def small() -> Snapshot:
             WindowBounds(HOSPITAL, "official", 1_735_686_000, 1_743_458_400),
             WindowBounds(HOSPITAL, "rolling", 1_736_982_000, 1_744_754_400),
         ),
+        submissions=(
+            Submissions(
+                HOSPITAL,
+                120,
+                {"accepted": 100, "refused": 8, "failed": 2},
+                {"XDSUnknownPatientId": 5, "audit-8": 2, "OF-THE-PLATFORM": 2, "other": 1},
+                3,
+                7,
+                publication.state(),
+                answer.state(),
+            ),
+            Submissions(CLINIC, publication=Histogram(PUBLICATION_SECONDS).state(), answer=answer.state()),
+        ),
+        proofs={HOSPITAL: "accepted", CLINIC: "taken"},
     )
 
 
@@ -72,6 +98,18 @@ def large(catalogue: Catalogue, establishments: int = 3, applications: int = 60,
             for reference in ("identity", "movement")
         ),
         feeds=tuple(Feed(f"feed-{number}", received=number) for number in range(feeds)),
+        submissions=tuple(
+            Submissions(
+                finess,
+                70,
+                {"accepted": 60},
+                {"XDSRegistryBusy": 3},
+                publication=Histogram(PUBLICATION_SECONDS).state(),
+                answer=Histogram(ANSWER_SECONDS).state(),
+            )
+            for finess in finesses
+        ),
+        proofs=dict.fromkeys(finesses, "accepted"),
         commit=Histogram(COMMIT_SECONDS).state(),
         parse=Histogram(PARSE_SECONDS).state(),
     )
