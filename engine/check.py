@@ -25,7 +25,7 @@ from engine.check_traces import Trace
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
 from engine.metrics import remedies
-from engine.parsers import batch, cda, deep, er7, formats, hl7, ins, kinds, log, patient, payloads
+from engine.parsers import batch, cda, deep, er7, fhir, formats, hl7, ins, kinds, log, patient, payloads
 from engine.parsers import context as contexts
 from engine.parsers.context import Context
 from engine.parsers.format import HEAD
@@ -111,6 +111,14 @@ def check(
             yield from checker.file(path, named=True)
 
 
+def _ours(head: bytes) -> bool:
+    """Whether a file met in a folder is plainly something to read; JSON is many other things than FHIR."""
+    if _HL7_START.match(head[:512]):
+        return True
+    known = formats.of(head)
+    return known is not hl7.FORMAT and (known is not fhir.FORMAT or b"resourceType" in head or b"fhir" in head)
+
+
 def _prose(raw: bytes) -> bool:
     """Whether a piece of a file is plain text for people: printable, and no delimiter of HL7 or XML."""
     try:
@@ -190,7 +198,7 @@ class _Checker:
             if not named and path.suffix.lower() not in SUFFIXES:
                 with path.open("rb") as file:
                     head = file.read(HEAD)
-                if not _HL7_START.match(head[:512]) and formats.of(head) is hl7.FORMAT:
+                if not _ours(head):
                     return
             data = path.read_bytes()
         except OSError:

@@ -191,7 +191,7 @@ def rows(trace: Trace, known: remedies.Remedies) -> Iterator[tuple[str, str, str
         yield (
             f"  {submission.request or 'submission'}",
             submission.type_code,
-            kinds.KINDS.get(submission.kind, ""),
+            kinds.KINDS.get(submission.kind, "") if submission.type_code else "",
             _level(submission),
             _ins(submission.ins),
             f"{_words('named by', submission.named_by, 'names no document')}; {_joined(submission.joined_by)}",

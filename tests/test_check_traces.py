@@ -17,12 +17,21 @@ from rich.console import Console
 from engine import check as checking
 from engine import cli, mappings
 from engine.codes import codes
-from tests.parsers import audit_messages
+from tests.parsers import audit_messages, fhir_resources, xds_messages
 from tests.parsers.audit_messages import audit
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "config" / "logs"
-VALUES = (audit_messages.SET_ID, "285017511867881", "990000000042", "Prenom")
+VALUES = (
+    "1.2.250.1.999",
+    "285017511867881",
+    "290067599900261",
+    "990000000042",
+    "IPP000777",
+    "Prenom",
+    "CAMILLE",
+    "e001",
+)
 MAPPING = """\
 format: csv
 columns: [at, word, document, set, ins, root, type, reason]
@@ -107,6 +116,113 @@ class TestAudit:
         assert "submissions" not in found
 
 
+class TestTransactions:
+    """ITI-41, ITI-57, ITI-18 and their responses."""
+
+    def test_request(self, tmp_path: Path) -> None:
+        """A request in MTOM with its HTTP head names its document, shows its CDA, and says what its answer is joined by."""
+        for allowed in (False, True):
+            (found,) = shown(tmp_path, xds_messages.request(), name="a.http", allow_test_ins=allowed)
+            assert (found["format"], found["ok"], found["message"], found["problems"]) == ("xds", True, "ITI-41", [])
+            assert found["outcomes"] == []
+            (submission,) = found["submissions"]  # the signature of the lot is no document
+            assert submission == {
+                "trace": "transaction",
+                "named_by": ["id", "set_id", "hash"],
+                "joined_by": ["message_id", "submission_set"],
+                "request": "initial",
+                "type_code": "11490-0",
+                "kind": "ldl-ses",
+                "body": "cda",
+                "level": 1,
+                "declared_level": 1,
+                "ins": {"present": True, "oid": "1.2.250.1.213.1.4.10", "test": True, "qualified": allowed},
+                "stay": False,
+            }
+
+    def test_another_ins_inside(self, tmp_path: Path) -> None:
+        """A CDA under another INS than its metadata is qualified for nobody; metadata alone are believed."""
+        patient = "140057599900124^^^&1.2.250.1.213.1.4.8&ISO^NH"
+        objects = (xds_messages.entry(patient=patient), xds_messages.submission_set(patient=patient))
+        (found,) = shown(tmp_path, xds_messages.request(*objects))
+        assert (found["submissions"][0]["body"], found["submissions"][0]["ins"]["qualified"]) == ("cda", False)
+        (found,) = shown(tmp_path, xds_messages.plain(*objects))
+        (submission,) = found["submissions"]
+        assert (submission["body"], submission["level"], submission["declared_level"]) == ("unseen", 0, 1)
+        assert submission["ins"]["qualified"]
+
+    def test_replacement_and_deletion(self, tmp_path: Path) -> None:
+        """What a request does to a document is told; a deletion names it by the DMP's own name alone."""
+        replaces = xds_messages.association(xds_messages.REPLACES, "Document01", xds_messages.FORMER)
+        (found,) = shown(tmp_path, xds_messages.plain(xds_messages.entry(), xds_messages.submission_set(), replaces))
+        assert found["submissions"][0]["request"] == "replacement"
+        (found,) = shown(tmp_path, xds_messages.deletion(xds_messages.removal()))
+        (submission,) = found["submissions"]
+        assert (found["message"], submission["request"], submission["named_by"]) == ("ITI-57", "deletion", ["entry"])
+
+    def test_response(self, tmp_path: Path) -> None:
+        """A refusal has its code and what to do; a file with the request and its response is both."""
+        refused = xds_messages.answer(xds_messages.registry("Failure", ("XDSUnknownPatientId", "Error")))
+        (found,) = shown(tmp_path, refused)
+        assert (found["message"], found["submissions"]) == ("ITI-41 response", [])
+        (outcome,) = found["outcomes"]
+        assert (outcome["accepted"], outcome["layer"], outcome["code"]) == (False, "dmp", "XDSUnknownPatientId")
+        assert outcome["joined_by"] == ["message_id"]
+        assert outcome["label"]
+        assert outcome["advice"]
+        both = xds_messages.request() + b"\r\n" + xds_messages.respond("200 OK", refused)
+        found = shown(tmp_path, both, name="a.http")
+        assert [len(one["submissions"]) for one in found] == [1, 0]
+        assert [len(one["outcomes"]) for one in found] == [0, 1]
+
+    def test_fixtures(self) -> None:
+        """Every file of fixtures/dmp is read, and what the DMP calls its documents is counted."""
+        results = list(checking.check([xds_messages.DMP]))
+        assert {result.format for result in results} == {"xds"}
+        assert all(result.ok for result in results)
+        assert sum(result.trace.entries for result in results if result.trace is not None) == 1
+        assert any(checking.to_json(result).get("entries") == 1 for result in results)
+
+    def test_a_lone_cda_stays_one(self) -> None:
+        """A CDA that is XML too is read as a document, whatever other XML is a trace."""
+        results = list(checking.check([ROOT / "fixtures" / "cda"]))
+        assert {result.format for result in results} == {"cda"}
+        assert all(result.trace is None for result in results)
+
+
+class TestFhir:
+    """ITI-65, its responses and audit events."""
+
+    def test_request_and_response(self, tmp_path: Path) -> None:
+        """A bundle names its document and its submission set; its response is joined by the id of the request."""
+        payload = fhir_resources.asked() + fhir_resources.data(fhir_resources.request())
+        (found,) = shown(tmp_path, payload, name="a.json", allow_test_ins=True)
+        assert (found["format"], found["ok"]) == ("fhir", True)
+        (submission,) = found["submissions"]
+        assert {"id", "hash"} <= set(submission["named_by"])
+        assert {"message_id", "submission_set"} <= set(submission["joined_by"])
+        assert (submission["type_code"], submission["body"], submission["level"]) == ("11490-0", "cda", 1)
+        assert submission["ins"]["qualified"]
+        payload = fhir_resources.answered() + fhir_resources.data(fhir_resources.response())
+        (found,) = shown(tmp_path, payload, name="a.json")
+        assert [(one["accepted"], one["joined_by"]) for one in found["outcomes"]] == [(True, ["message_id"])]
+
+    def test_lines(self, tmp_path: Path) -> None:
+        """NDJSON is as many messages as it has lines."""
+        one = fhir_resources.data(fhir_resources.audit_event())
+        two = fhir_resources.data(fhir_resources.audit_event(outcome="8"))
+        found = shown(tmp_path, one + b"\n" + two + b"\n", name="a.ndjson")
+        assert [(each["format"], each["ok"], len(each["submissions"])) for each in found] == [("fhir", True, 1)] * 2
+        assert [each["outcomes"][0]["accepted"] for each in found] == [True, False]
+
+    def test_other_json(self, tmp_path: Path) -> None:
+        """JSON that is no FHIR cannot be read when it is named, and is passed over in a folder."""
+        (found,) = shown(tmp_path, b'{"a": 1}', name="a.json")
+        assert (found["format"], found["ok"]) == ("fhir", False)
+        (tmp_path / "b.json").write_bytes(fhir_resources.data(fhir_resources.audit_event()))
+        assert [Path(one.file).name for one in checking.check([tmp_path])] == ["b.json"]
+
+
 class TestLog:
     """Lines of a log, with their mapping."""
 
@@ -178,12 +294,20 @@ def test_folder(tmp_path: Path) -> None:
 
 def test_render(tmp_path: Path) -> None:
     """The table for people tells what is joined by what and each remedy once, and shows no value of any message."""
-    for name, data in {"a.xml": audit(), "b.xml": audit(outcome="8"), "c.xml": audit(outcome="8")}.items():
+    dumps = {
+        "a.xml": audit(),
+        "b.xml": audit(outcome="8"),
+        "c.xml": audit(outcome="8"),
+        "d.http": xds_messages.request(),
+        "e.xml": xds_messages.deletion(xds_messages.removal()),
+        "f.json": fhir_resources.data(fhir_resources.request()),
+    }
+    for name, data in dumps.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "lines").mkdir()
     (tmp_path / "lines" / "a.log").write_text(LINES)
     results = [
-        *checking.check([tmp_path / name for name in ("a.xml", "b.xml", "c.xml")]),
+        *checking.check([tmp_path / name for name in dumps]),
         *checking.check([tmp_path / "lines"], mapping=mappings.load(mapping(tmp_path))),
     ]
     out = StringIO()
@@ -197,14 +321,14 @@ def test_render(tmp_path: Path) -> None:
         "Lettre de liaison à la sortie",
         "NIR, stated",
         "test, not counted",
-        "7 read, 1 not readable",
+        "10 read, 1 not readable",
     ):
         assert expected in text
     assert text.count("audit-8: ") == 1
-    for value in (*VALUES, "290067599900261", "1.2.250.1.999", "CAMILLE"):
+    for value in VALUES:
         assert value not in text
     shown = json.dumps([checking.to_json(result) for result in results])
-    for value in (*VALUES, "290067599900261", "1.2.250.1.999", "CAMILLE"):
+    for value in VALUES:
         assert value not in shown
 
 
