@@ -9,8 +9,8 @@ from engine.simulator import render, render_documents
 from engine.simulator.applications import AIRE, DPI, LABEXT, PFI, RIS, SGL, TLR
 from engine.simulator.clock import DAY, HOUR, MINUTE, Clock
 from engine.simulator.patients import Person, Registry
-from engine.simulator.production import BIOLOGY, IMAGING, LETTER, Production
-from engine.simulator.render_cda import Document, cda
+from engine.simulator.production import Production
+from engine.simulator.render_cda import BIOLOGY, IMAGING, LETTER, Document, cda
 from engine.simulator.stays import Reference
 from engine.simulator.traffic import DOCUMENTS, FEEDS, LATIN9, Traffic
 

@@ -71,6 +71,11 @@ class Clock:
         """The same with its offset, ``YYYYMMDDHHMMSS+ZZZZ`` (CDA)."""
         return self.text(seconds) + self._quarter(seconds)[2]
 
+    def iso(self, seconds: int) -> str:
+        """ISO 8601 with its offset, ``YYYY-MM-DDTHH:MM:SS+ZZ:ZZ``."""
+        text = self.stamped(seconds)
+        return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}{text[14:17]}:{text[17:]}"
+
     def day(self, seconds: int) -> date:
         """The local day of a moment."""
         key = seconds // _QUARTER

@@ -15,6 +15,7 @@ from engine.simulator import render, render_documents
 from engine.simulator.applications import DPI, PFI, Endpoint
 from engine.simulator.clock import DAY, HOUR, Clock
 from engine.simulator.patients import Face, Identity, Person, Shown
+from engine.simulator.platform import Platform, Request
 from engine.simulator.render_cda import ENCOUNTER_ROOT, OIDS, Document, cda
 from engine.simulator.traffic import ANSWERS, DOCUMENTS, LATIN9, UTF8, Traffic
 
@@ -46,6 +47,9 @@ class Version:
     sent_at: list[int] = field(default_factory=list)
     documents: tuple[Document, ...] = ()
     payloads: tuple[str, ...] = ()
+    unseen: bool = False  # no trace ever showed its body
+    acknowledged: bool = False  # taken by the platform, whose submission then failed
+    set_ids: list[str] = field(default_factory=list)  # submission sets that its HL7 messages announce
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -70,16 +74,18 @@ class Report:
     final: bool = True
     own: bool = True  # the establishment's own production
     historical: bool = False
+    direct: bool = False  # no HL7 message carries it: only the traces of its submission are seen
     versions: list[Version] = field(default_factory=list)
 
 
 class Desk:
     """Writes documents and their answers: the record, the laboratory, the radiology, and the platform (PFI)."""
 
-    def __init__(self, random: Random, clock: Clock, traffic: Traffic) -> None:
+    def __init__(self, random: Random, clock: Clock, traffic: Traffic, platform: Platform) -> None:
         self.random = random
         self.clock = clock
         self.traffic = traffic
+        self.platform = platform
         self._number = 1_000
 
     def number(self) -> int:
@@ -202,12 +208,18 @@ class Desk:
         early: bool = False,
         swapped: bool = False,
         to: Endpoint = PFI,
+        fault: bool = False,
+        disputed: bool = False,
     ) -> int:
         """Sends one version; the platform acknowledges (``technical``, "" for nothing), the DMP answers.
 
         ``answers``: (seconds after the sending, accepted). ``early``: the answers reach the tap before the document.
-        ``swapped``: they reach it in the wrong order. Returns the time of the last event.
+        ``swapped``: they reach it in the wrong order. ``fault``: the submission fails on the way to the DMP. ``disputed``:
+        two traces of it contradict each other. Returns the time of the last event.
         """
+        asked = Request(report, version, at, request, dmp, technical, to, "", fault, disputed, answers)
+        if report.direct:
+            return self._straight(asked)
         rng, text = self.random, self.clock.text
         reused = self.traffic.reused_control(report.sender, at) if all(wait > 0 for wait, _ in answers) else None
         control = reused or self.traffic.control(report.sender)
@@ -215,8 +227,11 @@ class Desk:
         moment = self.clock.stamped(at) if rng.random() < 0.05 else text(at)
         head = render.Head(report.sender, to, moment, control, charset.label, self.traffic.processing)
         follows = any(each.number < version.number and each.form != "none" for each in report.versions)
-        request = request or ("replacement" if follows else "initial")
+        asked.request = request = request or ("replacement" if follows else "initial")
         message = self._carried(report, version, request, dmp)
+        if self.platform.set_ids and dmp == "Y" and to == PFI:
+            message.submission_set = self.platform.next_set()
+            version.set_ids.append(message.submission_set)
         version.sent_at.append(at)
         self.traffic.landscape.sent_by(
             report.sender, version.root, _says_qualified(version.shown, self.traffic.processing)
@@ -228,16 +243,32 @@ class Desk:
         if technical:
             last = at + rng.randint(1, 5)
             self.traffic.acknowledge(head, event, technical, last, at)
-        times = [at + wait for wait, _ in answers]
+        asked.control = control
+        told = self.platform.take(asked) if self.traffic.processing == "P" else ()
+        if self.traffic.processing != "P" and self.platform.plain:
+            told = tuple((wait, accepted, "") for wait, accepted in answers)
+        times = [at + wait for wait, _, _ in told]
         arrivals = times[::-1] if swapped else times
-        for (wait, accepted), arrival in zip(answers, arrivals, strict=True):
-            self.answer(head, "Z01", at + wait, accepted, rng.choice(_ERRORS), due=arrival)
-            last = max(last, at + wait)
+        for (wait, accepted, code), arrival in zip(told, arrivals, strict=True):
+            error = f"{code}^Refus" if code else rng.choice(_ERRORS)
+            self.answer(head, "Z01", at + wait, accepted, error, due=arrival)
+            if self.platform.plain and self.traffic.processing == "P":
+                self.platform.heard(accepted, error.partition("^")[0])
+        last = max([last, *(at + wait for wait, _ in answers)])
         if (message.professional or message.patient) and rng.random() < 0.5:
             self._mailed(head, message, last)
         if reused is None and last - at < DAY and rng.random() < 0.5:
             self.traffic.finished(report.sender, control, last + 2 * DAY)
         return last
+
+    def _straight(self, asked: Request) -> int:
+        """A sending that crosses no interface engine."""
+        report, version, at = asked.report, asked.version, asked.at
+        follows = any(each.number < version.number and each.form != "none" for each in report.versions)
+        asked.request = asked.request or ("replacement" if follows else "initial")
+        version.sent_at.append(at)
+        self.platform.take(asked)
+        return max([at, *(at + wait for wait, _ in asked.answers)])
 
     def answer(
         self, to: render.Head, event: str, at: int, accepted: bool, code: str, due: int = 0, box: str = ""

@@ -35,6 +35,14 @@ _QUICK: Final = (
 HISTORICAL: Final = (*_QUICK, "twice", "skewed", "erased")
 """Plots of one sending within hours: those a document of an earlier stay may have."""
 
+_TRACED: Final[dict[str, dict[str, int]]] = {
+    "log": {"faulted": 2, "recovered": 1, "unheard": 2},
+    "capture": {"faulted": 2, "recovered": 1, "unheard": 2},
+    "fhir": {"unheard": 2},
+    "all": {"faulted": 2, "recovered": 1, "unheard": 2, "disputed": 4},
+}
+"""Plots that only the traces of a submission can tell, with their weights."""
+
 _UNSURE: Final = 2 * HOUR
 
 
@@ -54,13 +62,18 @@ class Fates:
     def play(self, report: Report, at: int, *, level: int = 1, companion: int = 0, only: tuple[str, ...] = ()) -> None:
         """One fate, drawn at random (among ``only``, when given), that begins when the report is first sent."""
         self.level, self.companion = level, companion
+        platform = self.desk.platform
+        if platform.bypasses(report, at):
+            report.direct, self.companion = True, 0
+        weights = _WEIGHTS | _TRACED.get(platform.trace, {})
         quick = at > self.clock.now - 6 * DAY
-        names = only or (_QUICK if quick else tuple(_WEIGHTS))
+        names = only or (_QUICK if quick else tuple(weights))
         if (
             report.stay is None or not report.stay.counted
         ):  # a late answer there may or may not be a historical document
             names = tuple(each for each in names if each != "tardy")
-        name = self.random.choices(names, [_WEIGHTS.get(each, 3) for each in names])[0]
+        name = self.random.choices(names, [weights.get(each, 3) for each in names])[0]
+        name = platform.playable(name, report)
         if name in ("broken", "mended") and (report.volet == "1.2" or report.linked == "encounter"):
             name = "refused"  # only the CDA tells the type (1.2), or the stay: unreadable, it would tell nothing
         if name == "mended" and not report.mdm:
@@ -115,10 +128,12 @@ class Fates:
     def _yes(self, report: Report, version: Version, at: int, request: str = "") -> int:
         wait = self._wait(report, at)
         version.way, version.accepted_at = "", at + wait
+        if not self.desk.platform.submits(version):
+            version.way, version.accepted_at = "not_answered", 0
         return self.desk.send(report, version, at, answers=((wait, True),), request=request)
 
     def _no(self, report: Report, version: Version, at: int) -> int:
-        version.way = "rejected"
+        version.way = "rejected" if self.desk.platform.submits(version) else "not_answered"
         return self.desk.send(report, version, at, answers=((self._wait(report, at), False),))
 
     def _delete(self, report: Report, version: Version, at: int, answer: bool | None) -> int:
@@ -242,7 +257,38 @@ class Fates:
         self._yes(report, version, at)
         self.desk.send(report, version, at + 2, to=DPI if report.sender != DPI else Endpoint("ARCHIVE", "HX"))
 
+    def _recovered(self, report: Report, at: int) -> None:
+        """The submission fails on its way, a later one is accepted."""
+        version = self._version(report, at)
+        last = self.desk.send(report, version, at, technical="", fault=True)
+        self._yes(report, version, self._pause(report, last))
+
+    def _unheard(self, report: Report, at: int) -> None:
+        """The platform acknowledges nothing by HL7, and submits all the same: accepted, refused, or no answer."""
+        version = self._version(report, at)
+        wait = self._wait(report, at)
+        draw = self.random.random()
+        version.way = "" if draw < 0.5 else "rejected" if draw < 0.75 else "not_answered"
+        version.accepted_at = at + wait if not version.way else 0
+        answers = () if version.way == "not_answered" else ((wait, not version.way),)
+        self.desk.send(report, version, at, technical="", answers=answers)
+
+    def _disputed(self, report: Report, at: int) -> None:
+        """Two traces of one submission contradict each other: the stronger one says what happened."""
+        version = self._version(report, at)
+        wait, accepted = self._wait(report, at), self.random.random() < 0.5
+        version.way, version.accepted_at = ("", at + wait) if accepted else ("rejected", 0)
+        self.desk.send(report, version, at, answers=((wait, accepted),), disputed=True)
+
     # ---- plots: missed
+
+    def _faulted(self, report: Report, at: int) -> None:
+        """A SOAP fault, or no connection: the platform could not submit it, whether or not it had taken it."""
+        version = self._version(report, at)
+        version.way = "not_submitted"
+        technical = self.random.choice(("", "AA"))
+        version.acknowledged = technical == "AA" and not report.direct
+        self.desk.send(report, version, at, technical=technical, fault=True)
 
     def _refused(self, report: Report, at: int) -> None:
         self._no(report, self._version(report, at), at)
@@ -253,9 +299,11 @@ class Fates:
         self._no(report, version, self._pause(report, self._no(report, version, at)))
 
     def _flopped(self, report: Report, at: int) -> None:
-        """Yes, then no: the last answer holds."""
+        """Yes, then no. To one sending, the last answer holds; submitted twice, the second is refused and the first stands."""
         version = self._version(report, at)
         version.way = "rejected"
+        if not self.desk.platform.plain:
+            version.way, version.accepted_at = "", at + 300
         second = self._wait(report, at + 2 * HOUR) + 2 * HOUR
         self.desk.send(report, version, at, answers=((300, True), (second, False)), swapped=self.random.random() < 0.6)
 

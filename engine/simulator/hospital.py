@@ -15,10 +15,12 @@ from engine.simulator.accidents import Accidents
 from engine.simulator.applications import Landscape
 from engine.simulator.clock import DAY, HOUR, MINUTE, Clock, windows
 from engine.simulator.patients import Person, Registry
+from engine.simulator.platform import Platform, Trace
 from engine.simulator.production import Production
 from engine.simulator.scenarios import Bearers, Scenarios
 from engine.simulator.stays import Reference, Stay
-from engine.simulator.traffic import Envelope, Traffic
+from engine.simulator.traces import Traces
+from engine.simulator.traffic import FEEDS, TRACED, Envelope, Traffic
 from engine.simulator.truth import Truth, truth
 
 _HORIZON_DAYS = 160
@@ -36,6 +38,9 @@ class Hospital:
         today: date,
         zone: str = "Europe/Paris",
         establishment: str = "990000001",
+        *,
+        trace: Trace = "zam",
+        set_ids: bool = False,
     ) -> None:
         self.establishment = establishment
         self.clock = Clock(zone, today)
@@ -45,7 +50,8 @@ class Hospital:
         self.reference = Reference(self.random, self.clock, self.traffic)
         self.registry = Registry(self.random, self.clock)
         self.scenarios = Scenarios(self.random, self.clock, self.reference)
-        self.production = Production(self.random, self.clock, self.traffic)
+        self.platform = Platform(trace, Random(seed ^ 0x5EED), self.clock, set_ids=set_ids)
+        self.production = Production(self.random, self.clock, self.traffic, self.platform)
         self.people: list[Person] = []
         self._nights = self.clock.turns(_HORIZON_DAYS)
         self._edges = self._midnights()
@@ -57,6 +63,7 @@ class Hospital:
         Accidents(self.random, self.clock, self.traffic, self.registry, self.reference, self.production).happen(
             self.people, stays
         )
+        Traces(self.platform, self.platform.random, self.clock, self.traffic).write()
         ordered = sorted(enumerate(self.traffic.envelopes), key=lambda each: (each[1].due, each[0]))
         self.envelopes = [envelope for _, envelope in ordered]
 
@@ -75,6 +82,11 @@ class Hospital:
     def replayed(self) -> list[Envelope]:
         """Every message again, byte for byte, in the first order: the truth does not change."""
         return list(self.envelopes)
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """The feeds it speaks on."""
+        return (*FEEDS, *TRACED[self.platform.trace])
 
     def inventory(self) -> str:
         """The inventory of the applications, in the format of config/applications.csv."""
@@ -204,7 +216,9 @@ class Hospital:
     def _plot(self, slots: list[tuple[str, int, int]]) -> str:
         if slots[-1][0] != "inpatient" or not slots[-1][2] or slots[-1][2] > self.clock.now - 5 * DAY:
             return ""
-        return self.random.choices(("", "merged", "attached", "rekeyed"), (90, 5, 3, 2))[0]
+        plot = self.random.choices(("", "merged", "attached", "rekeyed"), (90, 5, 3, 2))[0]
+        # An audit that names no document stays with the patient it names: another one than that of the stay, here.
+        return plot if self.platform.measurable or plot != "attached" else ""
 
     def _bearers(self, person: Person, plot: str, slots: list[tuple[str, int, int]], index: int) -> Bearers | None:
         """For the last stay of a plot: who bears it at first, and until when."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
-from typing import Final
 
 from engine.simulator import render
 from engine.simulator.applications import AIRE, BLOC, DPI, LABEXT, RIS, SGL, Endpoint
@@ -12,25 +11,20 @@ from engine.simulator.clock import DAY, HOUR, MINUTE, Clock
 from engine.simulator.documents import Desk, Report
 from engine.simulator.fates import HISTORICAL, Fates
 from engine.simulator.patients import Person
+from engine.simulator.platform import Platform
+from engine.simulator.render_cda import BIOLOGY, CONSULTATION, IMAGING, LETTER, OPERATION, PRESCRIPTION
 from engine.simulator.stays import Stay
 from engine.simulator.traffic import DOCUMENTS, LATIN9, Traffic
-
-LETTER: Final = "11490-0"
-PRESCRIPTION: Final = "57833-6"
-OPERATION: Final = "34874-8"
-BIOLOGY: Final = "11502-2"
-IMAGING: Final = "18748-4"
-CONSULTATION: Final = "11488-4"
 
 
 class Production:
     """The clinical side of the hospital: writes what a stay gives rise to."""
 
-    def __init__(self, random: Random, clock: Clock, traffic: Traffic) -> None:
+    def __init__(self, random: Random, clock: Clock, traffic: Traffic, platform: Platform) -> None:
         self.random = random
         self.clock = clock
         self.traffic = traffic
-        self.desk = Desk(random, clock, traffic)
+        self.desk = Desk(random, clock, traffic, platform)
         self.fates = Fates(random, clock, self.desk)
 
     # ---- reports

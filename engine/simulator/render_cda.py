@@ -10,6 +10,13 @@ from engine.simulator.patients import ROOT, Person
 OIDS: Final = "1.2.250.1.999.42"
 ENCOUNTER_ROOT: Final = f"{OIDS}.2"
 
+LETTER: Final = "11490-0"
+PRESCRIPTION: Final = "57833-6"
+OPERATION: Final = "34874-8"
+BIOLOGY: Final = "11502-2"
+IMAGING: Final = "18748-4"
+CONSULTATION: Final = "11488-4"
+
 LABELS: Final = {
     "11490-0": "Lettre de liaison à la sortie d'un établissement de soins",
     "57833-6": "Prescription de produits de santé",

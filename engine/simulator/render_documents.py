@@ -65,6 +65,7 @@ class Carried:
     patient: bool
     acknowledge: bool  # ACK_RECEPTION
     reading: bool  # ACK_LECTURE_MSS
+    submission_set: str = ""  # uniqueId of the submission set, where the sender decides it
 
 
 def document(head: Head, what: Carried) -> list[str]:
@@ -145,6 +146,8 @@ def _flags(what: Carried, documents: int) -> list[str]:
         rows.append(f"|{kind}|{name}^{label}{system}||{value}{answer}||||||F")
     if what.volet == "2.1" and what.professional:
         rows.append(mail)
+    if what.submission_set:
+        rows.append(f"|ST|SUBMISSION_SET^Identifiant du lot^MetaDMPMSS||{what.submission_set}||||||F")
     return [f"OBX|{documents + 1 + index}{row}" for index, row in enumerate(rows)]
 
 

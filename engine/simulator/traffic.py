@@ -17,13 +17,31 @@ MOVEMENTS: Final = "movements"
 DOCUMENTS: Final = "documents"
 ANSWERS: Final = "answers"
 FEEDS: Final = (MOVEMENTS, DOCUMENTS, ANSWERS)
+"""The feeds of HL7 messages, over MLLP."""
+
+LOG: Final = "log"
+CAPTURE: Final = "capture"
+AUDIT: Final = "audit"
+FHIR: Final = "fhir"
+TRACED: Final = {
+    "zam": (),
+    "log": (LOG,),
+    "syslog": (AUDIT,),
+    "fhir": (FHIR,),
+    "capture": (CAPTURE,),
+    "all": (LOG, CAPTURE, AUDIT, FHIR),
+}
+"""The feeds of each way the platform may leave traces."""
 
 _IDENTITY_EVENTS: Final = frozenset({"A28", "A31", "A40", "A44", "A45", "A47", "A49"})
 _MOVEMENT_EVENTS: Final = frozenset({f"A{number:02d}" for number in (1, 2, 3, 4, 5, 6, 7, 11, 12, 13)} | {"Z99"})
 
 
 class Envelope(NamedTuple):
-    """One message to send: the feed it goes to, when (simulated, epoch seconds), and its bytes (without MLLP frame)."""
+    """One message to send: the feed it goes to, when (simulated, epoch seconds), and its bytes, without the frame of its transport.
+
+    A line of the log has no end; a FHIR payload is the fields of its HTTP head, an empty line, and the body.
+    """
 
     feed: str
     due: int

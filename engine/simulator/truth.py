@@ -16,12 +16,12 @@ from engine.simulator.applications import Landscape
 from engine.simulator.clock import DAY, Clock, Window, windows
 from engine.simulator.documents import Report, Version
 from engine.simulator.patients import Person
-from engine.simulator.production import BIOLOGY, IMAGING, LETTER, OPERATION, PRESCRIPTION
+from engine.simulator.render_cda import BIOLOGY, IMAGING, LETTER, OPERATION, PRESCRIPTION
 from engine.simulator.stays import Stay
 
 ORDER: Final = (
-    "not_produced", "not_cda", "wrong_level", "ins_absent", "ins_test", "ins_not_qualified", "ins_mismatch", "not_addressed",
-    "not_submitted", "not_answered", "rejected", "deleted",
+    "not_produced", "not_cda", "wrong_level", "level_unknown", "ins_absent", "ins_test", "ins_not_qualified", "ins_mismatch",
+    "not_addressed", "not_submitted", "awaiting_answer", "not_answered", "not_named", "rejected", "deleted",
 )  # fmt: skip
 """Reasons along a document's way; ``accepted_late`` comes after."""
 
@@ -30,8 +30,9 @@ _HISTORY_DAYS: Final = 30
 # What each weaker rate is content with: the ways that are no longer missed.
 _CONTENT: Final = {
     "": frozenset[str](),
-    "_sent": frozenset({"not_submitted", "not_answered", "rejected"}),
-    "_taken": frozenset({"not_answered", "rejected"}),
+    "_accepted": frozenset[str](),
+    "_sent": frozenset({"not_submitted", "awaiting_answer", "not_answered", "rejected"}),
+    "_taken": frozenset({"awaiting_answer", "not_answered", "rejected"}),
 }
 
 
@@ -68,6 +69,7 @@ class Judge:
 
     clock: Clock
     window: Window
+    today: date
     count_test_ins: bool
     rates: dict[str, Rate] = field(default_factory=dict)
 
@@ -83,6 +85,8 @@ class Judge:
         """Why this version is missed, "" when it is not; ``level`` 0 asks for no format."""
         if level and version.form != "cda":
             return "not_cda"
+        if version.unseen and level > 1:
+            return "level_unknown"
         if version.level < level:
             return "wrong_level"
         if version.identity == "ins_absent":
@@ -91,7 +95,14 @@ class Judge:
             return "ins_test"
         if version.identity:
             return version.identity
-        return "" if version.way in _CONTENT[proof] else version.way
+        content = version.way in _CONTENT[proof] or (proof == "_taken" and version.acknowledged)
+        return "" if content else self._way(version)
+
+    def _way(self, version: Version) -> str:
+        """The reason decided for a version; without an answer, whether its day is over."""
+        if version.way == "not_answered" and self.today <= self.clock.day(version.sent_at[-1] + DAY):
+            return "awaiting_answer"
+        return version.way
 
     def _report(self, report: Report, level: int, proof: str = "") -> tuple[str, int]:
         """The reason of a report ("" when one of its versions is good), and when it was first accepted."""
@@ -109,7 +120,7 @@ class Judge:
         good = [at for reason, at in fates if not reason]
         if not good:
             return max((reason for reason, _ in fates), key=ORDER.index)
-        if not proof and self.clock.day(min(good)) > self._limit:
+        if proof in ("", "_accepted") and self.clock.day(min(good)) > self._limit:
             return "accepted_late"
         return ""
 
@@ -123,7 +134,7 @@ class Judge:
         self.add(indicator, reason)
         if self.eligible(person):
             self.add(f"{indicator}_eligible", reason)
-        for proof in ("_sent", "_taken"):
+        for proof in ("_accepted", "_sent", "_taken"):
             self.add(indicator + proof, judge(proof))
 
     # ---- stays
@@ -195,7 +206,7 @@ def truth(
     """Every indicator and variant over both windows."""
     rates: dict[tuple[str, str], Rate] = {}
     for name, window in windows(today).items():
-        judge = Judge(clock, window, count_test_ins)
+        judge = Judge(clock, window, today, count_test_ins)
         for person in people:
             for stay in person.stays:
                 if stay.counted and window.holds(clock.day(stay.exit)):
