@@ -240,12 +240,17 @@ def _keys(values: _Values, context: Context) -> tuple[bytes, ...]:
         keys.append(submissions.message_key(context, values["message"]))
     if values["submission_set"]:
         keys.append(submissions.set_key(context, values["submission_set"]))
-    if values["control"]:
-        if values["sender"]:
-            keys.append(submissions.control_key(context, _sender(values["sender"]), values["control"]))
-        else:
-            values.flag("log-control-without-sender", "sender")
     return tuple(dict.fromkeys(keys))
+
+
+def _control(values: _Values, context: Context) -> bytes | None:
+    """The exchange of the HL7 message that the line names: no key, for a control id may serve again."""
+    if not values["control"]:
+        return None
+    if not values["sender"]:
+        values.flag("log-control-without-sender", "sender")
+        return None
+    return submissions.control_key(context, _sender(values["sender"]), values["control"])
 
 
 def _sender(text: str) -> str:
@@ -270,13 +275,14 @@ def _facts(
     raw: bytes,
     context: Context,
 ) -> tuple[AnyFact, ...]:
-    keys, ids, who = _keys(values, context), _names(values, context), _patient(values, context)
+    keys, control = _keys(values, context), _control(values, context)
+    ids, who = _names(values, context), _patient(values, context)
     layer, accepted = _OUTCOMES[status] or ("", False)
     code = names.code(values["code"]) if values["code"] else ""
     refusal = "" if accepted else code or names.OTHER
     warning = code if accepted else ""
     if who.ins is None and who.ipp is None and not values["visit"] and not values["dossier"]:
-        joined = (*keys, *ids)
+        joined = (*keys, *([control] if control is not None else []), *ids)
         if not joined:
             values.flag("log-names-nothing", "document")
         elif not layer:
@@ -293,6 +299,7 @@ def _facts(
         context,
         at=at,
         keys=own,
+        control=control,
         trace=LOG,
         unique_id=values["document"],
         who=who,
