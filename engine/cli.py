@@ -239,6 +239,22 @@ def audit(config_path: Path | None, *, as_json: bool) -> None:
     sys.exit(FOUND_WRONG if found else 0)
 
 
+@main.command()
+@_config
+@_json
+@_guarded
+def contradictions(config_path: Path | None, *, as_json: bool) -> None:
+    """Every trace of a submission to the DMP that a stronger trace contradicts; the stronger one holds."""
+    from engine.commands import contradictions as command
+    from engine.service import load_config
+
+    found = command.contradictions(load_config(_path(config_path)))
+    if as_json:
+        click.echo(json.dumps(command.to_json(found), ensure_ascii=False))
+    else:
+        command.table(found, Console())
+
+
 @main.command("check-config")
 @_config
 @_guarded

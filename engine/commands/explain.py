@@ -1,7 +1,12 @@
-"""``jauge explain``: what is known of one stay, and which rule decided what. No identifier in the answer."""
+"""``jauge explain``: what is known of one stay, and which rule decided what. No identifier in the answer.
+
+For every document, each attempt to feed the DMP with all the traces it left: how each trace was tied to the document, how the answer
+was found, why it was refused and what to do about it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,14 +14,19 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.config import Config
-from engine.ledger.patient import View
-from engine.ledger.reports import Report, Sending
+from engine.ledger.attempts import Attempt, Sending
+from engine.ledger.patient import Unnamed, View
+from engine.ledger.reports import Report, Version
 from engine.metrics import catalogue as catalogues
 from engine.metrics import periods
+from engine.metrics import remedies as tables
 from engine.metrics.catalogue import Catalogue
+from engine.metrics.measures import failure
+from engine.metrics.remedies import Remedies
 from engine.metrics.rules import discharge, examinations
+from engine.metrics.rules import verdict as v
 from engine.metrics.rules.proof import qualification
-from engine.metrics.rules.verdict import MET, Verdict
+from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings
 from engine.privacy import Pseudonyms
 from engine.service import read_ledger, rule_settings
@@ -24,6 +34,7 @@ from engine.service import read_ledger, rule_settings
 
 def explain(config: Config, number: str) -> list[dict[str, Any]]:
     """The stays under a visit number, or a dossier number (in clear: it does not leave this process)."""
+    remedies = tables.load(config.dmp_errors)
     ledger, keys = read_ledger(config)
     pseudonyms = Pseudonyms(keys.pseudonyms)
     try:
@@ -36,91 +47,161 @@ def explain(config: Config, number: str) -> list[dict[str, Any]]:
                     continue
                 stays = [i for i, s in enumerate(view.stays) if s.venue == handle or handle in s.dossiers]
                 if stays:
-                    return explanation(view, stays, rule_settings(config), catalogues.load())
+                    return Explanation(view, rule_settings(config), catalogues.load(), remedies).stays(stays)
         return []
     finally:
         ledger.close()
 
 
-def explanation(view: View, stays: Iterable[int], settings: RuleSettings, catalogue: Catalogue) -> list[dict[str, Any]]:
+class Explanation:
     """What is known of some stays of a patient, and which rule decided what. No identifier in it."""
-    subjects = {subject.index: subject for subject in discharge.counted(view, settings)}
-    result = []
-    for index in stays:
-        stay = view.stays[index]
-        person = view.persons[view.person_of_stay[index]]
-        current = person.current()
-        verdicts: list[Verdict] = []
-        if index in subjects:
-            verdicts = [verdict for rule in discharge.RULES for verdict in rule(subjects[index])]
-        verdicts += [
-            verdict
-            for report in view.reports_of(index)
-            for verdict in examinations.verdicts(report, view, settings, stay.unit)
+
+    def __init__(
+        self, view: View, settings: RuleSettings, catalogue: Catalogue, remedies: Remedies, now: float | None = None
+    ) -> None:
+        """``now``: seconds since 1970, the instant it is looked at."""
+        self._view = view
+        self._settings = settings
+        self._catalogue = catalogue
+        self._remedies = remedies
+        self._now = time.time() if now is None else now
+
+    def stays(self, stays: Iterable[int]) -> list[dict[str, Any]]:
+        """The stays of these indexes."""
+        view, settings = self._view, self._settings
+        subjects = {subject.index: subject for subject in discharge.counted(view, settings)}
+        result = []
+        for index in stays:
+            stay = view.stays[index]
+            owner = view.person_of_stay[index]
+            person = view.persons[owner]
+            current = person.current()
+            reports = view.reports_of(index)
+            verdicts: list[Verdict] = []
+            if index in subjects:
+                verdicts = [verdict for rule in discharge.RULES for verdict in rule(subjects[index])]
+            for report in reports:
+                verdicts += examinations.verdicts(report, view, settings, stay.unit)
+            rules = settings.establishment(stay.establishment)
+            today = periods.today_of(self._now, rules.time_zone)
+            result.append(
+                {
+                    "establishment": stay.establishment,
+                    "entry": _time(stay.entry),
+                    "exit": _time(stay.exit),
+                    "class": stay.patient_class,
+                    "unit": stay.unit,
+                    "counted": index in subjects,
+                    "ins": "unknown"
+                    if current is None
+                    else qualification(
+                        current.ins_root, current.status, current.birth_corrected, settings.count_test_ins
+                    )
+                    or "qualified",
+                    "dmp": person.dmp or "unknown",
+                    "opposition": person.feeding or "unknown",
+                    "proof": rules.proof,
+                    "documents": [self._report(report) for report in reports],
+                    "unnamed": [self._unnamed(one, since=stay.entry) for one in view.unnamed if one.person == owner],
+                    "verdicts": [self._verdict(verdict, today) for verdict in verdicts],
+                }
+            )
+        return result
+
+    def _report(self, report: Report) -> dict[str, Any]:
+        return {
+            "type_code": report.type_code,
+            "kind": report.kind,
+            "created": _time(report.created),
+            "attached_by": report.way,
+            "final": report.final,
+            "versions": [self._version(version) for version in report.versions],
+        }
+
+    def _version(self, version: Version) -> dict[str, Any]:
+        shown = version.seen or version.document
+        return {
+            "level": shown.level,
+            "body": shown.body,
+            "attempts": [self._attempt(attempt) for attempt in version.attempts],
+            "deletions": [self._deletion(sending) for sending in version.deletions],
+            "withdrawn": [_time(at) for at in version.withdrawn],
+        }
+
+    def _attempt(self, attempt: Attempt) -> dict[str, Any]:
+        taken = any(sending.taken for sending in attempt.sendings)
+        found: dict[str, Any] = {
+            "sent": _time(attempt.at),
+            "state": _state(attempt.sendings[0], addressed=attempt.addressed, taken=taken),
+            "traces": list(attempt.traces),
+        }
+        if attempt.answered:
+            found["answered"] = _time(attempt.answered_at)
+        code = attempt.code or (failure(attempt) if attempt.failed else "")
+        if code or (attempt.answered and not attempt.accepted):
+            found |= self._why(code)
+        if attempt.warning:
+            found["warning"] = self._why(attempt.warning)
+        found["sendings"] = [
+            {"at": _time(one.at), "trace": one.trace, "tied_by": one.link, "answer_found_by": one.joined}
+            for one in attempt.sendings
         ]
-        result.append(
-            {
-                "establishment": stay.establishment,
-                "entry": _time(stay.entry),
-                "exit": _time(stay.exit),
-                "class": stay.patient_class,
-                "unit": stay.unit,
-                "counted": index in subjects,
-                "ins": "unknown"
-                if current is None
-                else qualification(current.ins_root, current.status, current.birth_corrected, settings.count_test_ins)
-                or "qualified",
-                "dmp": person.dmp or "unknown",
-                "opposition": person.feeding or "unknown",
-                "documents": [_report(report) for report in view.reports_of(index)],
-                "verdicts": [_verdict(verdict, catalogue) for verdict in verdicts],
-            }
-        )
-    return result
+        if attempt.contradictions:
+            found["contradictions"] = [
+                {"at": _time(one.at), "trace": one.trace, "said": word(accepted=one.accepted), "holds": one.strongest}
+                for one in attempt.contradictions
+            ]
+        return found
+
+    def _deletion(self, sending: Sending) -> dict[str, Any]:
+        found = {
+            "at": _time(sending.at),
+            "state": _state(sending, addressed=True, taken=sending.taken),
+            "trace": sending.trace,
+            "tied_by": sending.link,
+            "answer_found_by": sending.joined,
+        }
+        return found | (self._why(sending.code) if sending.code else {})
+
+    def _unnamed(self, one: Unnamed, since: int) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "at": _time(one.at),
+            "outcome": word(accepted=one.accepted) if one.answered else "not answered",
+            "may_be_of_this_stay": one.accepted and one.at >= since,
+        }
+        return found | (self._why(one.code) if one.code else {})
+
+    def _why(self, code: str) -> dict[str, str]:
+        remedy = self._remedies[code]
+        return {"code": remedy.code, "label": remedy.label, "advice": remedy.advice}
+
+    def _verdict(self, verdict: Verdict, today: int) -> dict[str, str]:
+        labels = {reason.code: reason.label for reason in self._catalogue[verdict.indicator].reasons}
+        outcome = "met" if verdict.outcome == v.MET else "missed"
+        found = {"indicator": verdict.indicator, "day": periods.iso(verdict.day), "verdict": outcome}
+        if outcome == "missed":
+            reason, _, code = verdict.outcome.partition(":")
+            if reason == v.NOT_ANSWERED and today <= verdict.settled:
+                reason = v.AWAITING_ANSWER
+            found |= {"reason": reason, "label": labels.get(reason, reason)}
+            if reason == v.REJECTED:
+                found["code"] = self._remedies[code].code
+        return found
 
 
-def _report(report: Report) -> dict[str, Any]:
-    return {
-        "type_code": report.type_code,
-        "kind": report.kind,
-        "created": _time(report.created),
-        "attached_by": report.way,
-        "final": report.final,
-        "versions": [
-            {
-                "level": version.document.level,
-                "body": version.document.body,
-                "sendings": [_sending(sending) for sending in version.sendings],
-                "deletions": [_sending(sending) for sending in version.deletions],
-            }
-            for version in report.versions
-        ],
-    }
-
-
-def _sending(sending: Sending) -> dict[str, Any]:
-    state = "requested" if sending.addressed == "Y" else "not addressed"
-    if sending.taken:
-        state = "taken by the platform"
-    elif sending.refused:
-        state = "refused by the platform"
+def _state(sending: Sending, *, addressed: bool, taken: bool) -> str:
     if sending.answered:
-        state = "confirmed by the DMP" if sending.accepted else "refused by the DMP"
-    found = {"sent": _time(sending.at), "state": state}
-    if sending.answered:
-        found["answered"] = _time(sending.answered_at)
-    if sending.code:
-        found["code"] = sending.code
-    return found
+        return "confirmed by the DMP" if sending.accepted else "refused by the DMP"
+    if sending.refused:
+        return "failed before the DMP answered"
+    if not addressed:
+        return "not addressed to the DMP"
+    return "taken by the platform, not answered" if taken else "requested, not answered"
 
 
-def _verdict(verdict: Verdict, catalogue: Catalogue) -> dict[str, str]:
-    labels = {reason.code: reason.label for reason in catalogue[verdict.indicator].reasons}
-    outcome = "met" if verdict.outcome == MET else "missed"
-    found = {"indicator": verdict.indicator, "day": periods.iso(verdict.day), "verdict": outcome}
-    if outcome == "missed":
-        found |= {"reason": verdict.outcome, "label": labels.get(verdict.outcome, verdict.outcome)}
-    return found
+def word(*, accepted: bool) -> str:
+    """What an answer says."""
+    return "accepted" if accepted else "refused"
 
 
 def _time(at: int) -> str:
@@ -136,18 +217,51 @@ def text(stays: Sequence[dict[str, Any]], console: Console) -> None:
             f"establishment {stay['establishment']}: {'counted' if stay['counted'] else 'not counted'}"
         )
         console.print(f"Identity: INS {stay['ins']}; DMP {stay['dmp']}; feeding {stay['opposition']}")
+        console.print(f"Proof asked for: {stay['proof']}")
         for document in stay["documents"]:
             console.print(
                 f"Document {document['type_code'] or document['kind']} of {document['created']}, attached by {document['attached_by']}"
             )
             for version in document["versions"]:
-                console.print(f"  version: body {version['body']}, level {version['level'] or 'unknown'}")
-                for name in ("sendings", "deletions"):
-                    for sending in version[name]:
-                        code = f" ({sending['code']})" if "code" in sending else ""
-                        console.print(f"    {name[:-1]} {sending['sent']}: {sending['state']}{code}")
+                _version_text(version, console)
+        for one in stay["unnamed"]:
+            console.print(
+                f"Submission of an unknown document {one['at']}: {one['outcome']}{_code(one)}"
+                + ("; it may be of this stay" if one["may_be_of_this_stay"] else "")
+            )
         table = Table("Indicator", "Day", "Verdict", "Reason")
         for verdict in stay["verdicts"]:
-            reason = f"{verdict['reason']}: {verdict['label']}" if "reason" in verdict else ""
+            code = f" ({verdict['code']})" if "code" in verdict else ""
+            reason = f"{verdict['reason']}{code}: {verdict['label']}" if "reason" in verdict else ""
             table.add_row(verdict["indicator"], verdict["day"], verdict["verdict"], reason)
         console.print(table)
+
+
+def _version_text(version: dict[str, Any], console: Console) -> None:
+    console.print(f"  version: body {version['body']}, level {version['level'] or 'unknown'}")
+    for attempt in version["attempts"]:
+        answered = f" at {attempt['answered']}" if "answered" in attempt else ""
+        console.print(f"    attempt {attempt['sent']}: {attempt['state']}{answered}{_code(attempt)}")
+        if "advice" in attempt:
+            console.print(f"      {attempt['advice']}")
+        if "warning" in attempt:
+            console.print(f"      with a warning{_code(attempt['warning'])}")
+        for one in attempt["sendings"]:
+            console.print(f"      {one['at']} {one['trace']}{_ties(one)}")
+        for one in attempt.get("contradictions", ()):
+            console.print(f"      {one['trace']} says {one['said']} at {one['at']}: {one['holds']} holds")
+    for deletion in version["deletions"]:
+        console.print(
+            f"    deletion {deletion['at']} {deletion['trace']}{_ties(deletion)}: {deletion['state']}{_code(deletion)}"
+        )
+    for at in version["withdrawn"]:
+        console.print(f"    no longer in the DMP {at}")
+
+
+def _ties(one: dict[str, Any]) -> str:
+    found = f", answer found by {one['answer_found_by']}" if one["answer_found_by"] else ""
+    return f", tied by {one['tied_by']}{found}"
+
+
+def _code(one: dict[str, Any]) -> str:
+    return f" ({one['code']}: {one['label']})" if "code" in one else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -15,9 +16,23 @@ from engine.config import Config
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
 from engine.metrics import periods, values
+from engine.metrics import remedies as tables
 from engine.metrics.catalogue import Catalogue
+from engine.metrics.remedies import Remedies
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue
 from engine.service import connections_of, read_ledger
+
+
+class Refusal(Struct, frozen=True):
+    """How many subjects of one indicator are missed for one code of the DMP's refusals, and what to do about it."""
+
+    indicator: str
+    establishment: str
+    window: str
+    code: str
+    count: int
+    label: str  # French
+    advice: str  # French
 
 
 class Rates(Struct, frozen=True):
@@ -28,10 +43,12 @@ class Rates(Struct, frozen=True):
     applications: tuple[ApplicationValue, ...]
     unlisted: tuple[str, ...]
     pending: int
+    refusals: tuple[Refusal, ...] = ()  # the `rejected` of the indicators, by code
 
 
 def rates(config: Config, today: date | None = None) -> Rates:
     """The rates of a day (default: today)."""
+    remedies = tables.load(config.dmp_errors)
     ledger, _ = read_ledger(config)
     try:
         inventory = load_inventory(config.inventory) if config.inventory else Inventory()
@@ -47,9 +64,17 @@ def rates(config: Config, today: date | None = None) -> Rates:
                 found += connections.indicators(establishment.finess, windows)
                 applications += connections.applications(establishment.finess)
         unlisted = connections.unlisted if config.inventory else ()
-        return Rates(periods.iso(day), tuple(found), tuple(applications), unlisted, ledger.journal.pending)
+        refusals = tuple(refusal for value in found for refusal in _refusals(value, remedies))
+        return Rates(periods.iso(day), tuple(found), tuple(applications), unlisted, ledger.journal.pending, refusals)
     finally:
         ledger.close()
+
+
+def _refusals(value: IndicatorValue, remedies: Remedies) -> Iterator[Refusal]:
+    """The codes of one indicator, the most frequent first."""
+    for code, count in sorted(value.rejected.items(), key=lambda item: (-item[1], item[0])):
+        said = remedies[code]
+        yield Refusal(value.indicator, value.establishment, value.window, said.code, count, said.label, said.advice)
 
 
 def percent(value: IndicatorValue) -> str:
@@ -77,6 +102,7 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
             missed,
         )
     console.print(table)
+    _refused(found, catalogue, console)
     if found.applications:
         inventory = Table(title="Applications of the inventory")
         for column in ("Application", "Reference", "Counted", "State", "By", "Last seen", "Able of the INS"):
@@ -97,6 +123,36 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
         console.print(f"Seen in the flows, not in the inventory: {', '.join(found.unlisted)}")
     if found.pending:
         console.print(f"{found.pending} messages are not counted yet.")
+
+
+def _refused(found: Rates, catalogue: Catalogue, console: Console) -> None:
+    """The refusals of the DMP by code, of the indicators themselves; their variants have the same.
+
+    Where the plain name asks for a weaker proof than the DMP's yes, those of ``_accepted`` stand for it.
+    """
+    plain = {(each.indicator, each.establishment, each.window) for each in found.refusals}
+    shown = []
+    for each in found.refusals:
+        origin = catalogue[each.indicator].variant_of
+        stands = each.indicator == f"{origin}_accepted" and (origin, each.establishment, each.window) not in plain
+        if not origin or stands:
+            shown.append(each)
+    if not shown:
+        return
+    table = Table(title="Rejected by the DMP, by code")
+    for column in ("Indicator", "Establishment", "Window", "Code", "Number", "Meaning", "What to do"):
+        table.add_column(column, overflow="fold")
+    for refusal in shown:
+        table.add_row(
+            refusal.indicator,
+            refusal.establishment,
+            refusal.window,
+            refusal.code,
+            str(refusal.count),
+            refusal.label,
+            refusal.advice,
+        )
+    console.print(table)
 
 
 def _state(line: ApplicationValue) -> str:

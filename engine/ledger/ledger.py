@@ -66,6 +66,8 @@ class Ledger:
         """Open. ``first_day``: the earliest day any window may show (epoch ordinal). Raises :class:`schema.StoreError`."""
         self._lock = None if read_only else schema.Lock(path)
         self._connection = schema.connect(path, read_only=read_only)
+        if read_only:
+            schema.require_current(self._connection, path)
         self._clock = clock
         self._settings = settings
         self._fingerprint = settings.fingerprint()

@@ -108,6 +108,15 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def require_current(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a store that an older version made: a reader cannot bring it up to date."""
+    version = _check_version(connection, path)
+    if version < len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: made by an older version of jauge (schema {version}); start the engine once, it brings it up to date"
+        )
+
+
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the store to the last schema, one transaction per version."""
     version = _check_version(connection, path)

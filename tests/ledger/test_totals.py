@@ -248,6 +248,8 @@ class TestStore:
         old = sqlite3.connect(store.path, isolation_level=None)
         old.executescript("DROP TABLE totals; ALTER TABLE patients DROP COLUMN measures; PRAGMA user_version=1")
         old.close()
+        with pytest.raises(schema.StoreError, match="start the engine once"):
+            Ledger(store.path, RuleSettings(), KEYS, read_only=True)
         store.reopen()
 
         assert shown(store).responses == {"accepted": 1}
