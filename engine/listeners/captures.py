@@ -124,7 +124,7 @@ class CapturesListener:
 
     async def _hand_over(self, look: Look, turn: _Turn) -> None:
         try:
-            payload = await asyncio.to_thread(_load, self._watch.folder / look.name, self.settings.max_message_bytes)
+            payload = await asyncio.to_thread(self._read, look)
         except FileNotFoundError:
             return  # taken away since the look
         except _RejectedError as error:
@@ -132,8 +132,13 @@ class CapturesListener:
                 self.counters.rejected(str(error))
                 turn.statuses["refused"] += 1
             return
-        if await self._watch.current(look):  # else it grew while it was read, and is not whole
+        if payload is not None:
             turn.submit(look, payload)
+
+    def _read(self, look: Look) -> bytes | None:
+        """The content of a file; None when it changed while it was read, and is maybe not whole."""
+        payload = _load(self._watch.folder / look.name, self.settings.max_message_bytes)
+        return payload if self._watch.current(look) else None
 
 
 class _Turn:

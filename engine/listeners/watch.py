@@ -92,9 +92,12 @@ class Watch:
             await self._task
             self._task = None
 
-    async def current(self, look: Look) -> bool:
-        """Whether the file is still what it was at that look."""
-        return await asyncio.to_thread(self._again, look) == look
+    def current(self, look: Look) -> bool:
+        """Whether the file is still what it was at that look. Asks the disk: not for the event loop."""
+        try:
+            return _seen(look.name, (self.folder / look.name).lstat()) == look
+        except OSError:
+            return False
 
     async def finish(self, look: Look, *, well: bool) -> bool:
         """Put away a file whose content has its receipts, if it is still the file that was read; false if it is not.
@@ -102,14 +105,13 @@ class Watch:
         ``well``: it goes to ``done``, or is deleted where that is asked for. Otherwise it goes to ``failed``, always: a person
         must be able to look at it.
         """
-        if not await self.current(look):
-            return False  # it grew while it was read: the next look takes it whole
         try:
-            await asyncio.to_thread(self._put_away, look, well)
+            # One that grew while it was read is left: the next look takes it whole.
+            return await asyncio.to_thread(self._put_away, look, well)
         except OSError as error:
             _log.error("file-not-moved", feed=self._feed, error=error)
             self._stuck.add(look)
-        return True
+            return True
 
     async def _watch(self) -> None:
         while not self.stopping:
@@ -156,17 +158,13 @@ class Watch:
                 if look is not None:
                     yield look
 
-    def _again(self, look: Look) -> Look | None:
-        try:
-            return _seen(look.name, (self.folder / look.name).lstat())
-        except OSError:
-            return None
-
-    def _put_away(self, look: Look, well: bool) -> None:
+    def _put_away(self, look: Look, well: bool) -> bool:
+        if not self.current(look):
+            return False
         path = self.folder / look.name
         if well and self._delete:
             path.unlink()
-            return
+            return True
         target = self.folder / (DONE if well else FAILED) / look.name
         if "/" in look.name:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +173,7 @@ class Watch:
             number += 1
             target = target.with_name(f"{path.name}.{number}")
         path.rename(target)
+        return True
 
 
 def _seen(name: str, status: os.stat_result) -> Look | None:
