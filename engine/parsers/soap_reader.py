@@ -96,8 +96,9 @@ def walk(data: bytes, sink: Sink, start: int = 0, end: int | None = None, encodi
         raise ParseError("soap-truncated" if cut else "soap-malformed", f"byte {start}")
     if data.startswith(b"<!", first, stop):
         raise ParseError("soap-doctype", f"byte {first}")
-    # Empty lines may stand before the XML declaration in a dump.
-    _Walk(data, sink, (_after_space(data, start, stop), stop), encoding).run()
+    # Empty lines may stand before the XML declaration in a dump, even after a byte order mark.
+    begin = start + len(_BOM) if data.startswith(_BOM, start) else start
+    _Walk(data, sink, (_after_space(data, begin, stop), stop), encoding).run()
 
 
 def _after_space(data: bytes, start: int, end: int) -> int:
