@@ -332,9 +332,20 @@ def test_render(tmp_path: Path) -> None:
         assert value not in shown
 
 
-@given(st.one_of(st.binary(max_size=200), st.integers(0, 1_500).map(lambda end: audit()[:end])))
+WHOLE = (audit(), xds_messages.request(), fhir_resources.data(fhir_resources.request()))
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.tuples(st.sampled_from(WHOLE), st.integers(0, 9_000), st.binary(max_size=3)).map(
+            lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] + 1 :]
+        ),
+        st.tuples(st.sampled_from(WHOLE), st.integers(0, 9_000)).map(lambda cut: cut[0][: cut[1]]),
+    )
+)
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    """Whatever the bytes, objects with declared codes."""
+    """Whatever the bytes, cut or with a byte changed: objects with declared codes."""
     folder = tmp_path_factory.mktemp("any")
     known = codes() | checking.CODES
     for found in shown(folder, data):
