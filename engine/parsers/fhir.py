@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, Struct
 
 from engine.errors import Flag, ParseError
 from engine.facts import AnyFact, Document
@@ -47,8 +47,6 @@ CODES: Final[dict[str, str]] = {
 
 REJECTIONS: Final = frozenset({*fhir_elements.CODES, "fhir-unjoined"})
 """Those of :data:`CODES` that keep a whole payload from being read."""
-
-_ANSWERS: Final = frozenset({"transaction-response", "batch-response"})
 
 
 class Part(Struct, frozen=True):
@@ -124,7 +122,7 @@ def _resource(data: Raw | memoryview, kind: str, place: str, origin: Origin, con
         found = fhir_audit.audit(data, place, context)
         return Part(f"AuditEvent {found.kind}".rstrip(), found.facts, found.flags, found.at, found.identity)
     if kind == "OperationOutcome":
-        reply = fhir_response.alone(data, place, origin.status)
+        reply = fhir_response.alone(data, place, origin.status, context)
         return _answer(reply, "FHIR response", place, origin, context)
     if kind == "DocumentReference" and not origin.status:
         found_one = fhir_submission.alone(data, place, origin, context)
@@ -167,18 +165,16 @@ def _each(found: Bundle, place: str, origin: Origin, context: Context) -> Part:
     at = 0
     for index, entry in enumerate(entries):
         where = f"{place}.entry[{index}]"
-        own = Origin(at=origin.at)
         if batch:
             own = _origin(fhir_batch.numbered(ids, index), origin.at, 0, context)
-        elif before:
-            own = structs.replace(own, keys=before)
-        if found.type == "batch-response":
-            alone = Bundle(type="transaction-response", entry=(entry,))
-            part = _bundle(alone, where, own, context)
         else:
-            part = _entry(entry.resource, f"{where}.resource", own, before, context)
-        submitted = tuple(dict.fromkeys(one.exchange for one in part.facts if isinstance(one, Document)))
-        before = submitted or before
+            own = Origin(keys=before, at=origin.at)
+        if found.type == "batch-response":
+            part = _bundle(Bundle(type="transaction-response", entry=(entry,)), where, own, context)
+        else:
+            part = _entry(entry.resource, f"{where}.resource", own, context)
+        if not batch:
+            before = tuple(dict.fromkeys(one.exchange for one in part.facts if isinstance(one, Document))) or before
         facts += part.facts
         flags += part.flags
         at = at or part.at
@@ -187,15 +183,15 @@ def _each(found: Bundle, place: str, origin: Origin, context: Context) -> Part:
     return Part(f"FHIR {'batch' if batch else 'collection'}", tuple(facts), tuple(flags), at)
 
 
-def _entry(data: Raw, place: str, own: Origin, before: tuple[bytes, ...], context: Context) -> Part:
+def _entry(data: Raw, place: str, own: Origin, context: Context) -> Part:
     """An entry of a batch or a collection: any resource but another of those."""
     known = peek(data, place)
     kind = known.resource_type or ""
     said = bytes(memoryview(known.type)[:32]).strip(b'"').decode("latin-1")
     if not kind or (kind == "Bundle" and said not in {"transaction", "transaction-response"}):
         return _other()
-    if kind != "OperationOutcome" and said not in _ANSWERS and before:
-        own = Origin(at=own.at)  # another request: it has nothing of the one before
+    if not own.ids and kind != "OperationOutcome" and said != "transaction-response":
+        own = Origin(at=own.at)  # another request: the keys of the one before are not its own
     return _resource(data, kind, place, own, context)
 
 

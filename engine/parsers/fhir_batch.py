@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from msgspec import json
+from msgspec import Raw, json, structs
 
 from engine.parsers import http_head
 from engine.parsers.fhir_elements import BODY, Bundle, Entry, crowded, peek, present, read
@@ -105,7 +105,9 @@ def _entry(entry: Entry) -> bytes:
     if present(entry.resource):
         parts.append(b'"resource":' + bytes(memoryview(entry.resource)))
     if entry.response is not None:
-        parts.append(b'"response":' + json.encode(entry.response))
+        told = entry.response
+        told = told if present(told.outcome) else structs.replace(told, outcome=Raw(b"null"))
+        parts.append(b'"response":' + json.encode(told))
     return b"{" + b",".join(parts) + b"}"
 
 

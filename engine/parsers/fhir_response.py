@@ -49,9 +49,16 @@ class Issue(Element, frozen=True, gc=False, rename="camel"):
     details: Concept | None = None
 
 
+class Meta(Element, frozen=True, gc=False, rename="camel"):
+    """Resource.meta."""
+
+    last_updated: str | None = None
+
+
 class OperationOutcome(Element, frozen=True, gc=False, rename="camel"):
     """OperationOutcome."""
 
+    meta: Meta | None = None
     issue: tuple[Issue, ...] | None = None
 
 
@@ -132,14 +139,16 @@ def bundle(found: Bundle, place: str, status: int, context: Context) -> Reply:
     return Reply(verdict, at, written(found.identifier), tuple(sets), tuple(documents))
 
 
-def alone(data: Raw | memoryview, place: str, status: int) -> Reply:
+def alone(data: Raw | memoryview, place: str, status: int, context: Context) -> Reply:
     """A lone OperationOutcome."""
-    verdict = outcome(data, place)
+    found = read(data, OperationOutcome, place)
+    verdict = _verdict(found)
+    at = seconds(found.meta.last_updated, context) if found.meta is not None else 0
     if status >= 400:
-        return Reply(refused(status, verdict.code))
+        return Reply(refused(status, verdict.code), at)
     if 200 <= status < 300:
-        return Reply(Verdict(True, warning=verdict.warning or verdict.code))
-    return Reply(verdict)
+        return Reply(Verdict(True, warning=verdict.warning or verdict.code), at)
+    return Reply(verdict, at)
 
 
 def refused(status: int, code: str = "") -> Verdict:
@@ -158,7 +167,11 @@ def line(status: int) -> Verdict:
 
 def outcome(data: Raw | memoryview, place: str) -> Verdict:
     """What an OperationOutcome says: refused by its first error, else accepted, with its first warning."""
-    issues = read(data, OperationOutcome, place).issue or ()
+    return _verdict(read(data, OperationOutcome, place))
+
+
+def _verdict(found: OperationOutcome) -> Verdict:
+    issues = found.issue or ()
     warning = ""
     for issue in issues:
         if issue.severity in _ERRORS:

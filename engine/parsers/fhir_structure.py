@@ -94,7 +94,7 @@ def _models(kind: str) -> Iterator[Any]:
     for package in (R4B, resources):
         try:
             yield package.get_fhir_model_class(kind)
-        except KeyError:
+        except (KeyError, ValueError):
             continue
 
 

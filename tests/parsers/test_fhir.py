@@ -1,0 +1,453 @@
+"""FHIR submissions: what an ITI-65 or ITI-105 request says of its documents."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+
+from engine.facts import TRANSACTION, Document
+from engine.parsers import formats, submissions
+from engine.parsers.context import default
+from tests.parsers.fhir_resources import (
+    AT,
+    CDA,
+    CREATED,
+    DOCUMENT,
+    FIXTURES,
+    INS,
+    INS_ROOT,
+    IPP,
+    IPP_ROOT,
+    REQUEST,
+    SET,
+    asked,
+    audit_event,
+    binary,
+    bundle,
+    data,
+    document_reference,
+    entry,
+    head,
+    identifier,
+    oid,
+    outcome,
+    parse,
+    request,
+    response,
+    signature,
+    submission_set,
+)
+
+CONTEXT = default()
+OLD = "1.2.250.1.999.42.10.1000"
+ENTRY = "urn:uuid:00000000-0000-4000-8000-0000000e0001"
+
+
+def only(payload: bytes) -> Document:
+    """The one document of a payload."""
+    (found,) = parse(payload).facts
+    assert isinstance(found, Document)
+    return found
+
+
+def pseudonym(kind: str, value: str, scope: str = "") -> bytes:
+    """What the context of the tests makes of a value."""
+    return CONTEXT.pseudonym(kind, scope, value.encode())
+
+
+class TestRequest:
+    """ITI-65."""
+
+    def test_a_document_is_named_by_its_metadata_and_its_content(self) -> None:
+        """One DocumentReference with its Binary: identifiers, patient, type, times, level, and the keys its answer comes by."""
+        parsed = parse(asked() + data(request()))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert parsed.message == "ITI-65"
+        assert parsed.at == fact.at == AT
+        assert parsed.flags == ()
+        assert fact.trace == TRANSACTION
+        assert fact.exchange == submissions.message_key(CONTEXT, REQUEST)
+        assert fact.keys == (submissions.set_key(CONTEXT, SET),)
+        assert fact.id == submissions.document_id(CONTEXT, DOCUMENT)
+        assert fact.hash == submissions.sha1(CONTEXT, hashlib.sha1(CDA).hexdigest())
+        assert (fact.ins, fact.ins_root) == (pseudonym("ins", INS), 10)
+        assert fact.ipp == pseudonym("ipp", IPP, CONTEXT.domain)
+        assert (fact.type_code, fact.kind, fact.body, fact.level) == ("11490-0", "ldl-ses", "cda", 1)
+        assert (fact.created, fact.request, fact.version) == (CREATED, "initial", 1)
+        assert fact.cda_ins == fact.ins
+        assert not fact.weak
+
+    def test_two_traces_of_one_submission_meet(self) -> None:
+        """The keys and the document are those that any other trace makes of the same names."""
+        fact = only(data(request()))
+        assert fact.exchange == submissions.set_key(CONTEXT, f"urn:oid:{SET}")
+        assert fact.id == submissions.document_id(CONTEXT, f"urn:oid:{DOCUMENT}")
+
+    def test_metadata_alone(self) -> None:
+        """Without Binary the document is named, and its body unseen; the remark says where."""
+        parsed = parse(data(bundle(entry(submission_set()), entry(document_reference(), "d1"))))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert (fact.body, fact.level, fact.declared_level) == ("unseen", 0, 1)
+        assert [(flag.code, flag.where) for flag in parsed.flags] == [
+            ("fhir-content-missing", "Bundle.entry[1].resource.content[0].attachment")
+        ]
+        assert fact.service_start == 1772956800  # 2026-03-08T09:00:00+01:00
+        assert fact.created == CREATED
+
+    @pytest.mark.parametrize("text", ["not base64!", base64.b64encode(b"no CDA").decode()])
+    def test_content_that_cannot_be_read(self, text: str) -> None:
+        """A Binary that is damaged, or no CDA, leaves the document to its metadata."""
+        broken = {"resourceType": "Binary", "data": text}
+        fact = only(data(bundle(entry(submission_set()), entry(document_reference(), "d1"), entry(broken, "d0"))))
+        assert fact.body == "unseen"
+        assert fact.id == submissions.document_id(CONTEXT, DOCUMENT)
+
+    def test_content_with_escapes_and_line_ends(self) -> None:
+        """JSON writers may escape every slash and wrap base64: it is the same content."""
+        payload = data(request())
+        text = base64.b64encode(CDA).decode()
+        wrapped = "\\n".join(text[at : at + 76] for at in range(0, len(text), 76)).replace("/", "\\/")
+        assert only(payload.replace(text.encode(), wrapped.encode())) == only(payload)
+
+    def test_content_in_the_attachment(self) -> None:
+        """Data may stand in the DocumentReference itself."""
+        attachment = {"contentType": "text/xml", "data": base64.b64encode(CDA).decode()}
+        fact = only(
+            data(bundle(entry(submission_set()), entry(document_reference(content=[{"attachment": attachment}]))))
+        )
+        assert fact.body == "cda"
+
+    def test_content_beyond_the_limit(self) -> None:
+        """A content larger than the limit is not decoded."""
+        import msgspec
+
+        from engine.parsers import fhir
+
+        context = msgspec.structs.replace(CONTEXT, max_document_bytes=1_000)
+        parsed = fhir.parse(data(request()), context)
+        assert [flag.code for flag in parsed.flags] == ["fhir-content-unreadable"]
+
+    def test_a_binary_belongs_to_one_document(self) -> None:
+        """Two documents that name the same Binary do not decode it twice."""
+        one, two = document_reference(), document_reference("1.2.250.1.999.42.10.1002")
+        parsed = parse(data(bundle(entry(submission_set()), entry(one), entry(two), entry(binary(), "d0"))))
+        assert [fact.body for fact in parsed.facts if isinstance(fact, Document)] == ["cda", "unseen"]
+        assert [flag.code for flag in parsed.flags] == ["fhir-content-missing"]
+
+    def test_signature_is_no_document(self) -> None:
+        """The signature of the set is left out; positions go on."""
+        entries = [
+            entry(submission_set()),
+            entry(signature(), "d2"),
+            entry(document_reference(), "d1"),
+            entry(binary(), "d0"),
+        ]
+        assert only(data(bundle(*entries))).type_code == "11490-0"
+
+    def test_several_documents_share_the_keys(self) -> None:
+        """Each document of a set has its own position and the same keys."""
+        entries = [entry(submission_set())] + [
+            entry(document_reference(f"1.2.250.1.999.42.10.{n}", f"a{n}")) for n in range(3)
+        ]
+        facts = [fact for fact in parse(data(bundle(*entries))).facts if isinstance(fact, Document)]
+        assert [fact.position for fact in facts] == [0, 1, 2]
+        assert len({fact.exchange for fact in facts}) == 1
+        assert len({fact.id for fact in facts}) == 3
+
+    def test_keys_without_head(self) -> None:
+        """Without HTTP head the identifier of the Bundle is the key of the request, before that of the set."""
+        named = data(request() | {"identifier": {"value": "urn:uuid:00000000-0000-4000-8000-0000000000bb"}})
+        fact = only(named)
+        assert fact.exchange == submissions.message_key(CONTEXT, "00000000-0000-4000-8000-0000000000bb")
+        assert fact.keys == (submissions.set_key(CONTEXT, SET),)
+
+    def test_both_ids_of_the_head(self) -> None:
+        """X-Request-Id and X-Correlation-Id are both keys of the request."""
+        fact = only(head("X-Request-Id: r1", "X-Correlation-Id: c1") + data(request()))
+        assert (fact.exchange, *fact.keys) == (
+            submissions.message_key(CONTEXT, "r1"),
+            submissions.message_key(CONTEXT, "c1"),
+            submissions.set_key(CONTEXT, SET),
+        )
+
+    def test_no_submission_set(self) -> None:
+        """Without List the document has itself for a key, and the remark says so."""
+        parsed = parse(data(bundle(entry(document_reference(), "d1"), entry(binary(), "d0"))))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert fact.exchange == fact.id
+        assert [flag.code for flag in parsed.flags] == ["fhir-set-unnamed"]
+        assert parsed.at == CREATED
+
+    def test_folder_is_no_submission_set(self) -> None:
+        """A List that is a folder does not name the submission."""
+        folder = submission_set("1.2.250.1.999.42.20.7", code={"coding": [{"code": "folder"}]})
+        fact = only(data(bundle(entry(folder), entry(submission_set()), entry(document_reference()))))
+        assert fact.exchange == submissions.set_key(CONTEXT, SET)
+
+    def test_nothing_names_the_document(self) -> None:
+        """Without identifier nor hash the submission is weak, and said so."""
+        reference = document_reference(masterIdentifier=None, content=[{"attachment": {"contentType": "text/xml"}}])
+        parsed = parse(data(bundle(entry(submission_set()), entry(reference))))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert fact.weak
+        assert [flag.code for flag in parsed.flags] == ["fhir-document-unnamed"]
+
+
+class TestPatient:
+    """Who the document is about."""
+
+    @pytest.mark.parametrize(
+        "subject",
+        [
+            {"reference": f"Patient?identifier=urn:oid:{INS_ROOT}|{INS}"},
+            {"reference": f"Patient?identifier=urn%3Aoid%3A{INS_ROOT}%7C{INS}"},
+            {"reference": f"https://dmp.example/fhir/Patient?active=true&identifier=urn:oid:{INS_ROOT}%7C{INS}"},
+            {"identifier": identifier(INS_ROOT, INS)},
+            {"reference": "#p", "display": "EXEMPLE CAMILLE"},
+            {"reference": "urn:uuid:00000000-0000-4000-8000-0000000000c1"},
+            {"reference": "Patient/12", "identifier": identifier(INS_ROOT, INS)},
+        ],
+    )
+    def test_ins_of_the_subject(self, subject: dict[str, Any]) -> None:
+        """Conditional, logical, contained, or in the bundle: the same INS."""
+        who = {"resourceType": "Patient", "id": "p", "identifier": [identifier(INS_ROOT, INS)]}
+        reference = document_reference(subject=subject, contained=[who], context=None)
+        fact = only(data(bundle(entry(submission_set(subject=None)), entry(reference), entry(who, "c1"))))
+        assert (fact.ins, fact.ins_root) == (pseudonym("ins", INS), 10)
+
+    def test_the_set_completes_the_document(self) -> None:
+        """What only the List says of the patient holds for its documents: INS of its subject, IPP of ihe-sourcePatientId."""
+        source = {
+            "url": "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-sourcePatientId",
+            "valueIdentifier": identifier(IPP_ROOT, IPP),
+        }
+        reference = document_reference(subject=None, contained=None, context=None)
+        fact = only(data(bundle(entry(submission_set(extension=[source])), entry(reference))))
+        assert fact.ins == pseudonym("ins", INS)
+        assert fact.ipp == pseudonym("ipp", IPP, CONTEXT.domain)
+
+    def test_other_numbers_are_no_ipp(self) -> None:
+        """An INS-C, a social security number and an old number are left out; what says PI goes before what says nothing."""
+        who = {
+            "resourceType": "Patient",
+            "id": "p",
+            "identifier": [
+                identifier("1.2.250.1.213.1.4.2", "0123456789012345678901"),
+                identifier("1.2.250.1.999.1", "290067599900261", "SS"),
+                identifier(IPP_ROOT, "IPP000001") | {"use": "old"},
+                identifier("1.2.250.1.999.2", "X1"),
+                identifier(IPP_ROOT, IPP, "PI"),
+            ],
+        }
+        reference = document_reference(subject={"reference": "#p"}, contained=[who], context=None)
+        fact = only(data(bundle(entry(submission_set(subject=None)), entry(reference))))
+        assert fact.ipp == pseudonym("ipp", IPP, CONTEXT.domain)
+        assert fact.ins is None
+
+    def test_nobody(self) -> None:
+        """A reference that leads nowhere is a remark: the document is still named."""
+        reference = document_reference(subject={"reference": "Patient/12"}, contained=None, context=None)
+        parsed = parse(data(bundle(entry(submission_set(subject=None)), entry(reference))))
+        assert "fhir-patient-unnamed" in [flag.code for flag in parsed.flags]
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert fact.ins is None
+        assert fact.id is not None
+
+    def test_venue_and_dossier(self) -> None:
+        """The encounter gives the venue (VN, or a root that is configured) and the dossier (AN)."""
+        context = default(encounter_roots=frozenset({"1.2.250.1.999.42.5"}))
+        around = {
+            "encounter": [{"identifier": identifier("1.2.250.1.999.42.5", "26000777")}],
+            "related": [{"identifier": identifier("1.2.250.1.999.42.6", "D42", "AN")}],
+        }
+        payload = data(bundle(entry(submission_set()), entry(document_reference(context=around))))
+        (fact,) = parse(payload, context).facts
+        assert isinstance(fact, Document)
+        assert fact.visit == pseudonym("visit", "26000777", context.domain)
+        assert fact.dossier == pseudonym("dossier", "D42", context.domain)
+        (unknown,) = parse(payload).facts
+        assert isinstance(unknown, Document)
+        assert unknown.visit is None
+
+
+class TestReplacement:
+    """relatesTo."""
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            {"identifier": oid(OLD)},
+            {"reference": f"DocumentReference?identifier=urn:oid:{OLD}"},
+            {"reference": "urn:uuid:00000000-0000-4000-8000-0000000000d8"},
+        ],
+    )
+    @pytest.mark.parametrize("code", ["replaces", {"coding": [{"code": "replaces"}]}])
+    def test_by_unique_id(self, target: dict[str, Any], code: Any) -> None:
+        """Logical, conditional or in the bundle; R4 and R5 write the code differently."""
+        reference = document_reference(relatesTo=[{"code": code, "target": target}])
+        old = document_reference(OLD, status="superseded")
+        fact = only(data(bundle(entry(submission_set()), entry(reference), entry(old, "d8"))))
+        assert fact.request == "replacement"
+        assert fact.replaces == submissions.document_id(CONTEXT, OLD)
+
+    def test_by_entry_uuid(self) -> None:
+        """The server's own name of the old document, where it is a UUID."""
+        target = {"reference": f"DocumentReference/{ENTRY.removeprefix('urn:uuid:')}"}
+        reference = document_reference(relatesTo=[{"code": "replaces", "target": target}])
+        fact = only(data(bundle(entry(submission_set()), entry(reference))))
+        assert fact.replaces_entry == submissions.entry_id(CONTEXT, ENTRY)
+        assert fact.request == "replacement"
+
+    def test_other_relations(self) -> None:
+        """A transformation or an addition replaces nothing."""
+        reference = document_reference(relatesTo=[{"code": "transforms", "target": {"identifier": oid(OLD)}}])
+        fact = only(data(bundle(entry(submission_set()), entry(reference))))
+        assert (fact.request, fact.replaces) == ("initial", None)
+
+    def test_superseding_patch_is_no_deletion(self) -> None:
+        """The Parameters that supersede the old document, and the superseded document itself, take nothing out."""
+        patch = {
+            "resourceType": "Parameters",
+            "parameter": [{"name": "operation", "part": [{"name": "value", "valueCode": "superseded"}]}],
+        }
+        entries = [entry(submission_set()), entry(document_reference()), entry(patch, url="DocumentReference/12")]
+        assert [fact.request for fact in parse(data(bundle(*entries))).facts if isinstance(fact, Document)] == [
+            "initial"
+        ]
+        parsed = parse(data(document_reference(status="superseded")))
+        assert (parsed.facts, parsed.message) == ((), "DocumentReference")
+
+
+class TestVersions:
+    """R5, and the small ways in which senders differ."""
+
+    def test_r5(self) -> None:
+        """Identifiers, version, profile, context and period as R5 has them."""
+        reference = document_reference(
+            masterIdentifier=None,
+            identifier=[{"value": ENTRY}, oid(DOCUMENT)],
+            version="3",
+            context=[{"identifier": identifier("1.2.250.1.999.42.5", "26000777", "VN")}],
+            period={"start": "2026-03-08"},
+            content=[
+                {
+                    "attachment": {"contentType": "text/xml", "size": "1234"},
+                    "profile": [{"valueCoding": {"code": "urn:ihe:iti:xds-sd:pdf:2008"}}],
+                }
+            ],
+        )
+        fact = only(data(bundle(entry(submission_set()), entry(reference))))
+        assert fact.id == submissions.document_id(CONTEXT, DOCUMENT)
+        assert fact.entry == submissions.entry_id(CONTEXT, ENTRY)
+        assert (fact.version, fact.declared_level) == (3, 1)
+        assert fact.visit == pseudonym("visit", "26000777", CONTEXT.domain)
+        assert fact.service_start == 1772924400  # local midnight
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            base64.b64encode(hashlib.sha1(CDA).digest()).decode(),
+            hashlib.sha1(CDA).hexdigest().upper(),
+            base64.b64encode(hashlib.sha1(CDA).hexdigest().encode()).decode(),
+        ],
+    )
+    def test_hash(self, text: str) -> None:
+        """base64 of the octets (FHIR), the hexadecimal, or its base64: one hash."""
+        reference = document_reference(content=[{"attachment": {"hash": text}}])
+        fact = only(data(bundle(entry(submission_set()), entry(reference))))
+        assert fact.hash == submissions.sha1(CONTEXT, hashlib.sha1(CDA).hexdigest())
+
+    def test_other_hash(self) -> None:
+        """A SHA-256 is a remark."""
+        text = base64.b64encode(hashlib.sha256(CDA).digest()).decode()
+        parsed = parse(
+            data(bundle(entry(submission_set()), entry(document_reference(content=[{"attachment": {"hash": text}}]))))
+        )
+        assert [flag.code for flag in parsed.flags] == ["fhir-hash-not-sha1"]
+
+    def test_root_and_value_apart(self) -> None:
+        """A system that is an OID is the root of the value."""
+        reference = document_reference(masterIdentifier={"system": "urn:oid:1.2.250.1.999.42.10", "value": "77"})
+        fact = only(data(bundle(entry(submission_set()), entry(reference))))
+        assert fact.id == submissions.document_id(CONTEXT, "1.2.250.1.999.42.10^77")
+
+    def test_nulls(self) -> None:
+        """A null is an absent element."""
+        reference = document_reference() | {"relatesTo": None, "context": None, "version": None}
+        assert only(data(bundle(entry(submission_set()), entry(reference)))).request == "initial"
+
+    def test_same_request_again(self) -> None:
+        """The control id is that of the request, and another one for its response."""
+        one, two = parse(asked() + data(request())), parse(asked() + data(request(version="2")))
+        assert one.control_id == two.control_id
+        assert one.control_id != parse(asked("other") + data(request())).control_id
+        assert one.control_id != parse(asked() + data(response())).control_id
+
+
+class TestAlone:
+    """A DocumentReference by itself."""
+
+    def test_simplified_publish(self) -> None:
+        """ITI-105: the content stands in the attachment, the document is its own key."""
+        attachment = {"contentType": "text/xml", "data": base64.b64encode(CDA).decode()}
+        parsed = parse(data(document_reference(content=[{"attachment": attachment}])))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert parsed.message == "ITI-105"
+        assert fact.body == "cda"
+        assert fact.exchange == fact.id
+        assert fact.at == CREATED
+
+    def test_in_error_is_a_deletion(self) -> None:
+        """entered-in-error takes the document out, under the key of the request."""
+        parsed = parse(asked() + data(document_reference(status="entered-in-error")))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert parsed.message == "DocumentReference in error"
+        assert fact.request == "deletion"
+        assert fact.exchange == submissions.message_key(CONTEXT, REQUEST)
+
+    @pytest.mark.parametrize(
+        "resource",
+        [
+            {"resourceType": "Patient", "name": [{"family": "EXEMPLE"}]},
+            {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": document_reference()}]},
+            {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": {"resourceType": "Observation"}}]},
+            {"resourceType": "Bundle"},
+            submission_set(),
+            binary(),
+        ],
+    )
+    def test_what_is_no_submission(self, resource: dict[str, Any]) -> None:
+        """Any other resource says nothing, and is no error."""
+        parsed = parse(data(resource))
+        assert parsed.facts == ()
+        assert {flag.code for flag in parsed.flags} == {"fhir-not-a-submission"}
+
+
+def test_recognised_among_the_formats() -> None:
+    """FHIR is told from the other formats, with a head or without; its batches are parted."""
+    for payload in (data(request()), b"\xef\xbb\xbf \n" + data(request()), asked() + data(request()), b"[]"):
+        assert formats.of(payload).name == "fhir"
+    assert formats.of(head() + b"").name == "fhir"
+    assert formats.of(b"<AuditMessage/>").name != "fhir"
+    lines = b"\n".join([data(audit_event()), data(outcome()), data(request())]) + b"\n"
+    assert len(list(formats.split(lines))) == 3
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()) if FIXTURES.is_dir() else [])
+def test_fixtures_are_what_their_name_says(name: str) -> None:
+    """Each shipped example is read without a remark."""
+    payload = (FIXTURES / name).read_bytes()
+    for piece in formats.split(payload):
+        parsed = formats.parse(piece, CONTEXT)
+        assert parsed.facts
+        assert parsed.flags == ()
