@@ -6,7 +6,9 @@ late, or twice, changes a count by what it changes of the truth. Delays are whol
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -34,7 +36,6 @@ SUM: Final = "sum"
 
 OUTCOMES: Final = (ACCEPTED, REFUSED, FAILED)
 BOUNDS: Final = {PUBLICATION: PUBLICATION_SECONDS, ANSWER: ANSWER_SECONDS}
-_BUCKETS: Final = {name: [(bound, str(bound)) for bound in bounds] for name, bounds in BOUNDS.items()}
 
 
 class Measure(Struct, frozen=True, array_like=True, order=True):
@@ -117,9 +118,13 @@ def _publication(found: Counter[Measure], view: View, report: Report, settings: 
 def _delay(found: Counter[Measure], name: str, establishment: str, seconds: int) -> None:
     """Into every bucket it is under; an answer dated before its question took no time."""
     seconds = max(0, seconds)
-    for bound, label in _BUCKETS[name]:
-        if seconds <= bound:
-            found[Measure(name, establishment, label)] += 1
-    found[Measure(name, establishment, INFINITE)] += 1
+    found.update(_buckets(name, establishment, bisect_left(BOUNDS[name], seconds)))
     if seconds:
         found[Measure(name, establishment, SUM)] += seconds
+
+
+@lru_cache(maxsize=4096)
+def _buckets(name: str, establishment: str, first: int) -> tuple[Measure, ...]:
+    """The buckets from that bound on."""
+    labels = (*map(str, BOUNDS[name][first:]), INFINITE)
+    return tuple(Measure(name, establishment, label) for label in labels)

@@ -76,11 +76,8 @@ class TestPacked:
 
     @given(st.dictionaries(some_measures, st.integers(1, 10**9)))
     def test_are_what_was_packed(self, found: dict[Measure, int]) -> None:
-        """Nothing is lost, and the same measures in another order are the same bytes."""
-        packed = totals.pack(found)
-
-        assert totals.unpack(packed) == Counter(found)
-        assert totals.pack(dict(reversed(found.items()))) == packed
+        """Nothing is lost, whatever the measures."""
+        assert totals.unpack(totals.pack(found)) == Counter(found)
 
     def test_nothing_is_one_byte(self) -> None:
         """Most patients have no submission: they cost nothing."""
