@@ -29,11 +29,6 @@ from engine.receipt import Receipt
 WINDOW: Final = 512
 WINDOW_BYTES: Final = 32 * 1024 * 1024
 
-CODES: Final[dict[str, str]] = {
-    "damaged-file": "A file could not be read to its end (rights, disk, broken gzip); it is in the folder failed.",
-    "too-large": "A file is larger than max_message_bytes, once decompressed; it is in the folder failed.",
-}
-
 _log: Final = structlog.get_logger(__name__)
 
 

@@ -19,10 +19,6 @@ from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.watch import Look, Watch
 from engine.parsers.mllp import MAX_SIZE
 
-CODES: Final[dict[str, str]] = {
-    "damaged-file": "A file could not be read to its end (rights, disk, broken gzip); it is in the folder failed.",
-}
-
 _log: Final = structlog.get_logger(__name__)
 
 

@@ -22,6 +22,11 @@ from engine.errors import ConfigError
 DONE: Final = "done"
 FAILED: Final = "failed"
 
+CODES: Final[dict[str, str]] = {
+    "damaged-file": "A file could not be read to its end (rights, disk, broken gzip); it is in the folder failed.",
+}
+"""What a listener of files counts itself, besides the codes of the parsers (``too-large``)."""
+
 _log: Final = structlog.get_logger(__name__)
 
 
