@@ -18,7 +18,8 @@ _VALUE: Final = 4_096  # characters of a Content-Type that are looked at
 _START: Final = re.compile(
     rb"(HTTP/[0-9](?:\.[0-9])? [0-9]{3}(?: [^\r\n]*)?|[A-Z]{3,10} [^ \r\n]+ HTTP/[0-9](?:\.[0-9])?)[ \t]*(?:\r?\n|\Z)"
 )
-_FIELD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}[ \t]*:")
+# A boundary is no name of a field, though it may hold a colon.
+_FIELD: Final = re.compile(rb"(?!--)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}[ \t]*:")
 _BLANK: Final = re.compile(rb"\r?\n\r?\n")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 _LEAD: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,256}")

@@ -39,7 +39,7 @@ class TestSplit:
         other = b"Remark: this is text\n\nmore"
         assert tuple(http_head.split(other)) == ({}, "", other)
 
-    @pytest.mark.parametrize("payload", [b"", BODY, b"--b\r\nContent-Type: a\r\n\r\n", b"MSH|^~\\&|A", b'{"a": 1}\n\n'])
+    @pytest.mark.parametrize("payload", [b"", BODY, b"--uuid:b\r\nContent-Type: a\r\n\r\n", b"MSH|^~\\&|A", b'{"a": 1}\n\n'])
     def test_no_head(self, payload: bytes) -> None:
         """A body alone is a body alone."""
         assert tuple(http_head.split(payload)) == ({}, "", payload)
