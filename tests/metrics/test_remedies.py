@@ -73,6 +73,9 @@ class TestShipped:
             ("206", "retry"),
             ("207", "other"),
             ("903", "identity"),
+            ("http-409", "duplicate"),
+            ("http-422", "content"),
+            ("throttled", "retry"),
         ],
     )
     def test_a_public_code_is_known_by_its_kind(self, code: str, kind: str) -> None:
