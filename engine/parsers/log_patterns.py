@@ -48,9 +48,10 @@ class _Rest(Struct, frozen=True):
     first: int  # characters it may begin with
     nullable: bool  # it may be empty
     width: int | None  # its greatest length; None: no limit
+    sure: bool = False  # it always matches: nothing before it is ever tried again
 
 
-_END: Final = _Rest(0, True, 0)
+_END: Final = _Rest(0, True, 0, sure=True)
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
@@ -88,7 +89,7 @@ class _Guard:
         if one is not None:
             return _Rest(one, False, _plus(after.width, 1))
         if op == "AT":
-            return after
+            return _Rest(after.first, after.nullable, after.width)
         if op == "SUBPATTERN":
             if argument[1] or argument[2]:
                 raise PatternError("sets flags", "write without (?i:...) and the like: [Aa]")
@@ -109,11 +110,11 @@ class _Guard:
         for one in found:
             alike = alike or one.nullable or bool(seen & one.first)
             seen |= one.first
-        if alike:
+        if alike and not after.sure:
             self.choose(len(found))
         widths = [one.width for one in found]
         width = None if None in widths else max(width for width in widths if width is not None)
-        return _Rest(seen, any(one.nullable for one in found), width)
+        return _Rest(seen, any(one.nullable for one in found), width, any(one.sure for one in found))
 
     def repeat(self, low: int, high: int, body: list[Any], after: _Rest, *, possessive: bool) -> _Rest:
         single = _characters(str(body[0][0]), body[0][1]) if len(body) == 1 else None
@@ -122,26 +123,30 @@ class _Guard:
                 "repeats a group too often",
                 f"repeat single characters ([^;]*), or the group at most {_COPIES} times",
             )
-        if single is not None:
-            inside = _Rest(single, False, 1)
-        else:
-            again = self.sequence(body, _END)  # its own first characters, before what may follow it is known
-            following = _Rest(again.first | after.first, after.nullable, _plus(_times(again.width, high), after.width))
-            self.sequence(body, _END if possessive else following)
-            inside = again
-        if not possessive and (single if single is not None else inside.first) & after.first and low != high:
-            if high > _BOUND:
-                if after.width is None or after.width > _BOUND:
-                    raise PatternError(
-                        "could take a time out of proportion to the line: what follows a repetition may begin with its own "
-                        "characters",
-                        "exclude them ([^;]*; and not .*;), or go to the next word without return: (?>.*?word=)",
-                    )
-            else:
+        inside = _Rest(single, False, 1) if single is not None else self.group(body, high, after, possessive=possessive)
+        if not possessive and not after.sure and inside.first & after.first and low != high:
+            if high <= _BOUND:
                 self.choose(high - low + 1)
+            elif after.width is None or after.width > _BOUND:
+                raise PatternError(
+                    "could take a time out of proportion to the line: what follows a repetition may begin with its own "
+                    "characters",
+                    "exclude them ([^;]*; and not .*;), or go to the next word without return: (?>.*?word=)",
+                )
         width = _times(inside.width, high) if high <= _BOUND else None
-        nullable = low == 0 or inside.nullable
-        return _then(_Rest(inside.first, nullable, width), after)
+        return _then(_Rest(inside.first, low == 0 or inside.nullable, width, low == 0 or inside.sure), after)
+
+    def group(self, body: list[Any], high: int, after: _Rest, *, possessive: bool) -> _Rest:
+        """What a repeated group begins with; it may be followed by itself."""
+        before = self.choices
+        inside = self.sequence(body, _END)
+        self.choices = before
+        width = _plus(_times(inside.width, high), after.width)
+        following = _Rest(inside.first | after.first, after.nullable, width, after.sure)
+        self.sequence(body, _END if possessive else following)
+        if not possessive and high > 1:
+            self.choose((self.choices // before) ** (high - 1))
+        return inside
 
     def choose(self, count: int) -> None:
         self.choices *= count
@@ -153,7 +158,8 @@ class _Guard:
 
 def _then(inside: _Rest, after: _Rest) -> _Rest:
     first = inside.first | after.first if inside.nullable else inside.first
-    return _Rest(first, inside.nullable and after.nullable, _plus(inside.width, after.width))
+    nullable, width = inside.nullable and after.nullable, _plus(inside.width, after.width)
+    return _Rest(first, nullable, width, inside.sure and after.sure)
 
 
 def _plus(one: int | None, other: int | None) -> int | None:
