@@ -108,7 +108,10 @@ def _recognises(head: bytes) -> bool:
     if multipart.begins(http.body):
         return True
     first = soap_reader.root(head, start)
-    found = _NAME.match(head, first) if first >= 0 else None
+    if first < 0:
+        return False
+    # A DOCTYPE is refused by the parser of what comes after it.
+    found = _NAME.search(head, first) if head.startswith(b"<!DOCTYPE", first) else _NAME.match(head, first)
     return found is not None and found[1] in _ROOTS
 
 

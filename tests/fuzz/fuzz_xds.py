@@ -1,0 +1,123 @@
+"""Throws damaged XDS messages at their parser, for as long as asked.
+
+``python -m tests.fuzz.fuzz_xds [SECONDS] [SEED]`` mutates what ``tests.parsers.xds_messages`` builds; ``--atheris`` hands over to
+atheris (coverage-guided) where it is installed. A finding is anything but facts with declared flags or a :class:`ParseError` of a
+declared rejection; it ends the run with the message in a temporary file.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+
+from engine.codes import codes, rejections
+from engine.errors import ParseError
+from engine.parsers import http_head, xds
+from engine.parsers.context import default
+from tests.parsers.xds_messages import corpus
+
+CONTEXT = default()
+PIECES = [
+    b"<",
+    b">",
+    b"</",
+    b"&",
+    b"&amp;",
+    b"&x;",
+    b'"',
+    b"\r\n",
+    b"\n",
+    b"\r\n\r\n",
+    b"\x00",
+    b"\xff",
+    b"\xc3\xa9",
+    b"--",
+    b"--uuid:b1.example",
+    b"\r\n--uuid:b1.example\r\n",
+    b"\r\n--uuid:b1.example--\r\n",
+    b"cid:",
+    b"Content-Type: multipart/mixed\r\n",
+    b"Content-Transfer-Encoding: base64\r\n",
+    b"HTTP/1.1 500 x\r\n",
+    b"\nHTTP/1.1 200 OK\r\n",
+    b"<!DOCTYPE a>",
+    b"<![CDATA[",
+    b"<!--",
+    b"<?xml version='1.0' encoding='utf-16'?>",
+    b"<ExtrinsicObject id='x'>",
+    b"</ExtrinsicObject>",
+    b"<s:Fault>",
+    b" id=''",
+    b"urn:uuid:",
+    b"=",
+]
+
+
+def mutated(raw: bytes, source: random.Random) -> bytes:
+    """The message with one to four accidents."""
+    for _ in range(source.randint(1, 4)):
+        at = source.randint(0, len(raw))
+        size = source.choice((1, 1, 8, 200))
+        match source.randrange(6):
+            case 0:
+                raw = raw[:at]
+            case 1:
+                raw = raw[:at] + raw[at + size :]
+            case 2:
+                raw = raw[:at] + source.choice(PIECES) + raw[at:]
+            case 3:
+                raw = raw[:at] + bytes([source.randrange(256)]) + raw[at + 1 :]
+            case 4:
+                other = source.randint(0, len(raw))
+                raw = raw[:at] + raw[other : other + size] + raw[at:]
+            case _:
+                old, new = source.sample(PIECES, 2)
+                raw = raw.replace(old, new, source.choice((1, 3)))
+    return raw
+
+
+def target(raw: bytes) -> None:
+    """One payload through everything. Raises AssertionError or whatever escapes."""
+    xds.FORMAT.recognises(raw[:4096])
+    messages = [bytes(message) for message in xds.FORMAT.split(raw)]
+    assert b"".join(messages) == raw, "a message was lost"
+    for message in messages:
+        assert message.endswith(bytes(http_head.split(message).body)), "a body that is elsewhere"
+        try:
+            found = xds.parse(message, CONTEXT)
+        except ParseError as error:
+            assert error.code in rejections(), error.code
+        else:
+            assert {flag.code for flag in found.flags} <= codes().keys(), found.flags
+
+
+def main(arguments: list[str]) -> int:
+    """Fuzz; 0 when nothing was found."""
+    if "--atheris" in arguments:
+        import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+        atheris.Setup([sys.argv[0], *(a for a in arguments if a != "--atheris")], target)
+        atheris.Fuzz()
+        return 0
+    seconds = float(arguments[0]) if arguments else 30.0
+    seed = int(arguments[1]) if len(arguments) > 1 else 1
+    source = random.Random(seed)
+    seeds, count, end = corpus(), 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        raw = mutated(source.choice(seeds), source)
+        try:
+            target(raw)
+        except Exception as error:
+            with tempfile.NamedTemporaryFile(prefix="jauge-finding-", suffix=".xds", delete=False) as file:
+                file.write(raw)
+            print(f"{type(error).__name__} after {count} messages (seed {seed}): {file.name}")
+            raise
+        count += 1
+    print(f"{count} messages, nothing found (seed {seed})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
