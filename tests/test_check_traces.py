@@ -175,11 +175,18 @@ class TestTransactions:
         assert [len(one["submissions"]) for one in found] == [1, 0]
         assert [len(one["outcomes"]) for one in found] == [0, 1]
 
-    def test_fixtures(self) -> None:
-        """Every file of fixtures/dmp is read, and what the DMP calls its documents is counted."""
-        results = list(checking.check([xds_messages.DMP]))
-        assert {result.format for result in results} == {"xds"}
+    @pytest.mark.parametrize("folder", ["dmp", "fhir", "atna"])
+    def test_fixtures(self, folder: str) -> None:
+        """Every file of the samples is read, whatever its name."""
+        path = ROOT / "fixtures" / folder
+        results = list(checking.check([path]))
+        assert {Path(result.file) for result in results} == set(path.iterdir())
+        assert {result.format for result in results} <= {"xds", "fhir", "atna", "syslog"}
         assert all(result.ok for result in results)
+
+    def test_names_of_the_dmp(self) -> None:
+        """What the DMP calls its documents, in an ITI-18 response, is counted."""
+        results = list(checking.check([xds_messages.DMP]))
         assert sum(result.trace.entries for result in results if result.trace is not None) == 1
         assert any(checking.to_json(result).get("entries") == 1 for result in results)
 

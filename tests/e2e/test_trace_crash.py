@@ -1,0 +1,198 @@
+"""kill -9 in the middle of the traces of submissions: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from engine.simulator.sender import send_all
+from tests.e2e.engine import CONFIG, RunningEngine
+from tests.messages import matricule, stay
+from tests.parsers import xds_messages as xds
+
+STAYS = 600
+REFUSED = 60
+KILLS = 8
+OUT = (datetime.now(UTC) - timedelta(days=10)).replace(hour=9, minute=0, second=0, microsecond=0)
+
+CAPTURES = CONFIG + (
+    '  - {{name: dmp, listener: captures, establishment: "990000001", path: captures, poll_seconds: 0.02, after: %s}}\n'
+)
+LOGS = CONFIG + (
+    '  - {{name: dmp, listener: logs, establishment: "990000001", path: logs/dmp.log, rotated: "logs/dmp.log.*", '
+    "mapping: logs/platform-json.yaml, state: var/logs, poll_seconds: 0.02, quiet_seconds: 0.2}}\n"
+)
+LABELS = {"indicator": "DS1.1", "establishment": "990000001", "window": "rolling"}
+OF = {"establishment": "990000001"}
+
+
+def admit(engine: RunningEngine) -> None:
+    """The stays themselves, by MLLP."""
+    messages = [message for n in range(1, STAYS + 1) for message in stay(n, OUT - timedelta(days=3))]
+    sent = asyncio.run(send_all("127.0.0.1", engine.mllp, messages, connections=4, window=50))
+    assert sent.accepted == 2 * STAYS
+
+
+def counted(engine: RunningEngine) -> None:
+    """Every message once, every stay once, every submission once with its answer; and the recount agrees."""
+    engine.settle()
+    received = engine.value("jauge_messages_received_total", feed="dmp")
+    duplicate = engine.value("jauge_messages_duplicate_total", feed="dmp")
+    assert received - duplicate == 2 * STAYS
+    assert engine.value("jauge_indicator_denominator", **LABELS) == STAYS
+    assert engine.value("jauge_indicator_numerator", **LABELS) == STAYS - REFUSED
+    assert engine.value("jauge_dmp_submissions_total", **OF) == STAYS
+    assert engine.value("jauge_dmp_responses_total", outcome="accepted", **OF) == STAYS - REFUSED
+    assert engine.value("jauge_dmp_errors_total", code="XDSUnknownPatientId", **OF) == REFUSED
+    assert engine.stop() == 0
+    audit = engine.command("audit")
+    assert audit.returncode == 0, audit.stdout
+
+
+def exchange(number: int) -> tuple[bytes, bytes]:
+    """The ITI-41 request of the discharge letter of one stay, as a platform dumps it, and its response."""
+    at = OUT + timedelta(seconds=number)
+    written = at.strftime("%Y%m%d%H%M%S")
+    patient = f"{matricule(number)}^^^&1.2.250.1.213.1.4.8&ISO^NH"
+    message = f"urn:uuid:00000000-0000-4000-8000-{number:012d}"
+    entry = xds.entry(
+        unique_id=f"1.2.250.1.999.42.10.{number}",
+        patient=patient,
+        ipp=f"7{number:06d}^^^&1.2.250.1.999.42.1&ISO^PI",
+        creationTime=written,
+        serviceStartTime=written,
+        serviceStopTime=written,
+    )
+    lot = xds.submission_set(unique_id=f"1.2.250.1.999.42.20.{number}", patient=patient, at=written)
+    body = xds.registry("Failure", ("XDSUnknownPatientId", "Error")) if number <= REFUSED else xds.registry("Success")
+    answer = xds.respond("200 OK", xds.answer(body, relates=message))
+    date = format_datetime(at + timedelta(seconds=5), usegmt=True).encode()
+    return xds.plain(entry, lot, message=message), answer.replace(b"Tue, 10 Mar 2026 15:20:05 GMT", date)
+
+
+def dumps(chance: random.Random, folder: Path) -> Iterator[None]:
+    """Write every request and response, one at each step, as a platform that renames its dumps into place."""
+    numbers = list(range(1, STAYS + 1))
+    chance.shuffle(numbers)
+    for number in numbers:
+        for kind, data in zip("qr", exchange(number), strict=True):
+            hidden = folder / f".{number:05}-{kind}.xml"
+            hidden.write_bytes(data)
+            hidden.rename(folder / hidden.name[1:])
+            yield
+
+
+def left(folder: Path) -> int:
+    """How many files wait."""
+    return sum(path.is_file() for path in folder.iterdir())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("after", ["move", "delete"])
+def test_captures_over_kills(tmp_path: Path, after: str) -> None:
+    """Files come and are taken while the engine is killed again and again: each exchange is one submission with its answer."""
+    chance = random.Random(12)
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    coming = dumps(chance, folder)
+    share = 2 * STAYS // KILLS
+    with RunningEngine(tmp_path, CAPTURES % after) as engine:
+        engine.start()
+        admit(engine)
+        engine.kill()
+        interrupted = 0
+        for _ in range(KILLS):
+            before = left(folder) + sum(1 for _ in islice(coming, share // 2))
+            engine.start()
+            until = time.monotonic() + chance.uniform(0.0, 0.2)
+            while time.monotonic() < until and next(coming, folder) is None:
+                before += 1
+            engine.kill()
+            interrupted += 0 < left(folder) < before
+        assert interrupted > KILLS // 4, "lives must end in the middle"
+        list(coming)
+        engine.start()
+        for _ in range(1_200):
+            if not left(folder):
+                break
+            time.sleep(0.1)
+        assert left(folder) == 0
+        assert list((folder / "failed").iterdir()) == []
+        assert len(list((folder / "done").iterdir())) == (2 * STAYS if after == "move" else 0)
+        counted(engine)
+
+
+def lines() -> Iterator[bytes]:
+    """What the platform logs of each letter: sent, then the DMP's word; other lines between them."""
+    for number in range(1, STAYS + 1):
+        at = OUT + timedelta(seconds=number)
+        said = {
+            "time": at.isoformat(),
+            "event": "dmp.submission",
+            "message_id": f"urn:uuid:00000000-0000-4000-8000-{number:012d}",
+            "document_id": f"1.2.250.1.999.42.10.{number}",
+        }
+        sent = said | {
+            "status": "SENT",
+            "ins": matricule(number),
+            "ins_oid": "1.2.250.1.213.1.4.8",
+            "ipp": f"7{number:06d}",
+            "type_code": "11490-0",
+            "created": at.isoformat(),
+        }
+        refused = {"status": "REFUSED", "error_code": "XDSUnknownPatientId"}
+        answer = said | (refused if number <= REFUSED else {"status": "ACCEPTED"})
+        for line in (sent, {"event": "dmp.login"}, answer):
+            yield json.dumps(line).encode() + b"\n"
+
+
+@pytest.mark.timeout(300)
+def test_log_over_kills(tmp_path: Path) -> None:
+    """A log is written, cut anywhere and rotated while the engine is killed again and again: each line counts once."""
+    chance = random.Random(34)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    text = b"".join(lines())
+    share = len(text) // KILLS
+    written = 0
+
+    def write(size: int) -> None:
+        nonlocal written
+        with (folder / "dmp.log").open("ab") as log:
+            log.write(text[written : written + size])
+        written += size
+
+    with RunningEngine(tmp_path, LOGS) as engine:
+        engine.start()
+        admit(engine)
+        engine.kill()
+        for life in range(KILLS):
+            write(share // 2)
+            engine.start()
+            until = time.monotonic() + chance.uniform(0.0, 0.3)
+            stop = written + share // 2
+            while time.monotonic() < until and written < stop:
+                write(chance.randrange(1, 4_000))
+                time.sleep(0.005)
+            engine.kill()
+            if life % 3 == 2:
+                # Whole lines only, as a platform that rotates between two of them.
+                write(text.find(b"\n", written) + 1 - written)
+                (folder / "dmp.log").rename(folder / f"dmp.log.{life}")
+        write(len(text))
+        engine.start()
+        for _ in range(1_200):
+            received = engine.value("jauge_messages_received_total", feed="dmp")
+            if received - engine.value("jauge_messages_duplicate_total", feed="dmp") == 2 * STAYS:
+                break
+            time.sleep(0.1)
+        counted(engine)
