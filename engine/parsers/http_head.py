@@ -6,6 +6,7 @@ copied but the head.
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -23,6 +24,8 @@ _FIELD: Final = re.compile(rb"(?!--)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}[ \t]*:")
 _BLANK: Final = re.compile(rb"\r?\n\r?\n")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 _LEAD: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,256}")
+_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,256})?\r?\n")
+_LINE_END: Final = re.compile(rb"\r?\n|\r\Z")
 _STATUS: Final = re.compile(r"HTTP/\S+ ([0-9]{3})")
 _PARAMETER: Final = re.compile(r""";\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))""")
 _QUOTED: Final = re.compile(r"\\(.)")
@@ -59,6 +62,34 @@ def split(payload: bytes | memoryview) -> HttpMessage:
         return HttpMessage({}, "", view)
     start = line[1].decode("latin-1") if line is not None else ""
     return HttpMessage(found, start, view[blank.end() if blank is not None else len(text) :])
+
+
+def unchunked(message: HttpMessage) -> HttpMessage:
+    """The message with its body put together, when a capture of the wire left it in chunks (RFC 9112 section 7.1).
+
+    Most dumps keep ``Transfer-Encoding: chunked`` in their head and hold the body in one piece: then, as without that
+    field, it is the message itself, uncopied.
+    """
+    if "chunked" not in message.headers.get("transfer-encoding", "").lower():
+        return message
+    body, joined, position = message.body, io.BytesIO(), 0
+    while True:
+        size = _CHUNK.match(body, position)
+        if size is None:
+            if position < len(body):
+                return message
+            break
+        length = int(size[1], 16)
+        if not length:
+            break
+        joined.write(body[size.end() : size.end() + length])
+        position = size.end() + length
+        if position < len(body):
+            after = _LINE_END.match(body, position)
+            if after is None:
+                return message
+            position = after.end()
+    return message._replace(body=memoryview(joined.getvalue()))
 
 
 def fields(block: bytes) -> dict[str, str]:

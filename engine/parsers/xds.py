@@ -51,7 +51,9 @@ def parse(payload: bytes, context: Context) -> Parsed:
 
     Any other SOAP message gives no facts and the flag ``soap-not-a-submission``.
     """
-    http = http_head.split(payload)
+    http = http_head.unchunked(http_head.split(payload))
+    if http.body.obj is not payload:  # put together from chunks: places are then those of the body
+        payload = bytes(http.body.obj)
     failed = http_head.status(http.start) >= 400
     try:
         message = xds_message.read(payload, http)

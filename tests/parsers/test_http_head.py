@@ -39,7 +39,9 @@ class TestSplit:
         other = b"Remark: this is text\n\nmore"
         assert tuple(http_head.split(other)) == ({}, "", other)
 
-    @pytest.mark.parametrize("payload", [b"", BODY, b"--uuid:b\r\nContent-Type: a\r\n\r\n", b"MSH|^~\\&|A", b'{"a": 1}\n\n'])
+    @pytest.mark.parametrize(
+        "payload", [b"", BODY, b"--uuid:b\r\nContent-Type: a\r\n\r\n", b"MSH|^~\\&|A", b'{"a": 1}\n\n']
+    )
     def test_no_head(self, payload: bytes) -> None:
         """A body alone is a body alone."""
         assert tuple(http_head.split(payload)) == ({}, "", payload)
@@ -63,6 +65,37 @@ class TestSplit:
         """Nothing raises, and the body is the end of the payload."""
         found = http_head.split(lead + data)
         assert (lead + data).endswith(bytes(found.body))
+
+
+class TestChunks:
+    """Bodies as they were on the wire."""
+
+    HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def read(self, body: bytes) -> bytes:
+        """The body of a response in chunks."""
+        return bytes(http_head.unchunked(http_head.split(self.HEAD + body)).body)
+
+    @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+    def test_chunks(self, end: bytes) -> None:
+        """Put together, whatever their extensions and what follows the last."""
+        lines = (b"3 ;x=y", b"abc", b"9", b"\r\n3\r\nde\r\n", b"0", b"Trailer: 1", b"", b"")
+        assert self.read(end.join(lines)) == b"abc\r\n3\r\nde\r\n"
+
+    @pytest.mark.parametrize("end", range(4, 9))
+    def test_cut(self, end: int) -> None:
+        """A capture that was cut gives what is there."""
+        assert self.read(b"3\r\nabc\r\n"[:end]) == b"abc"[: end - 3]
+
+    @pytest.mark.parametrize("body", [b"<a/>", b"", b"--b\r\n", b"3\r\nabcd\r\n", b"3\r\nabc\r\nzz", b"FFFFFFFFF\r\n"])
+    def test_one_piece(self, body: bytes) -> None:
+        """A body that is in one piece already, or in something else, is left as it is."""
+        assert self.read(body) == body
+
+    def test_not_chunked(self) -> None:
+        """Without the field nothing is looked at."""
+        message = http_head.split(b"HTTP/1.1 200 OK\r\n\r\n0\r\n")
+        assert http_head.unchunked(message) is message
 
 
 class TestValues:

@@ -319,6 +319,14 @@ class TestSubmission:
         head = f'POST / HTTP/1.1\r\nSOAPAction: "{build.UPDATE}"\r\nContent-Type: text/xml\r\n\r\n'.encode()
         assert parse(head + xml).message == "ITI-57"
 
+    def test_a_capture_of_the_wire(self) -> None:
+        """A body in chunks is put together before it is read."""
+        whole = build.request()
+        head, _, body = whole.partition(b"\r\n\r\n")
+        pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        assert parse(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks) == parse(whole)
+
     def test_a_head_that_lost_its_parts(self) -> None:
         """A platform may keep the head of a multipart message and dump its XML alone."""
         found = parse(build.post(build.plain(build.entry(), build.submission_set())))
