@@ -34,6 +34,8 @@ _log = structlog.get_logger()
 
 def canonical(payload: bytes) -> bytes | memoryview:
     """The bytes by which two copies of a message are the same: an archive may have changed the ends of the segments."""
+    if payload[:3] != b"MSH":
+        return payload
     if b"\n" in payload:
         payload = payload.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
     end = len(payload)

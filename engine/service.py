@@ -28,7 +28,7 @@ from engine.ledger.ledger import Ledger, known_keys
 from engine.ledger.schema import StoreError
 from engine.listeners.listener import Declaration, Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
-from engine.metrics import periods, values
+from engine.metrics import periods, remedies, values
 from engine.metrics.exposition import Exposition
 from engine.metrics.settings import EstablishmentRules, RuleSettings
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Snapshot, WindowBounds
@@ -171,6 +171,7 @@ class Engine:
             version=__version__,
             rejection_codes=rejections(),
             flag_codes=sorted(codes().keys() - set(rejections())),
+            error_codes=remedies.load(config.dmp_errors).codes,
             label_values=config.limits.label_values,
             process=True,
         )
@@ -286,6 +287,8 @@ class Engine:
             started_at=self._started_at,
             windows=tuple(bounds),
             facts_dropped=ledger.book.dropped,
+            submissions=ledger.totals.shown([e.finess for e in config.establishments]),
+            proofs={e.finess: e.proof for e in config.establishments},
         )
 
     def _feed(self, name: str) -> FeedValue:
@@ -338,6 +341,10 @@ def config_problems(path: Path) -> list[ConfigError]:
         return found
     if config.inventory is not None:
         found = inventory_module.problems(config.inventory, tuple(e.finess for e in config.establishments))
+    try:
+        remedies.load(config.dmp_errors)
+    except ConfigError as error:
+        found.append(error)
     known = declarations()
     for feed_settings in config.feeds:
         found += known[feed_settings.listener].problems(feed_settings.settings)

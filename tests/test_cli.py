@@ -56,7 +56,7 @@ def replayed(site: Path) -> Path:
 def test_help_tells_every_command() -> None:
     """``jauge --help``."""
     text = jauge("--help").output
-    for name in ("run", "demo", "check", "replay", "rates", "explain", "audit", "check-config"):
+    for name in ("run", "demo", "check", "replay", "rates", "explain", "audit", "contradictions", "check-config"):
         assert name in text
 
 

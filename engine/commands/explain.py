@@ -123,7 +123,7 @@ class Explanation:
         return {
             "level": shown.level,
             "body": shown.body,
-            "attempts": [self._attempt(attempt) for attempt in version.attempts],
+            "attempts": [self._attempt(attempt) for attempt in version.attempts if not attempt.deletion],
             "deletions": [self._deletion(sending) for sending in version.deletions],
             "withdrawn": [_time(at) for at in version.withdrawn],
         }

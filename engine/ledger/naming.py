@@ -26,14 +26,22 @@ class Named:
     ) -> None:
         self._match = match
         facts = list(documents)
-        # Ids that a CDA or an HL7 message gave: a trace may call a document by its TXA-12 where it means the CDA's id.
-        self._ids = {fact.id for fact in facts if fact.id is not None and (fact.trace == HL7 or fact.body == "cda")}
+        # Ids that an HL7 message gave, or a trace together with the CDA: another trace may call the document by its TXA-12, or
+        # by an uniqueId of the platform's own, where it means the CDA's id.
+        self._ids = {
+            fact.id
+            for fact in facts
+            if fact.id is not None and (fact.trace == HL7 or (fact.body == "cda" and fact.alias is None))
+        }
         self._alias: dict[bytes, bytes] = {}
         self._entries: dict[bytes, bytes] = {}
         self._traced = any(fact.trace != HL7 for fact in facts)
         for fact in sorted(facts, key=_canonical):
-            if fact.alias is not None and fact.id is not None and fact.alias not in self._ids:
-                self._alias.setdefault(fact.alias, fact.id)
+            if fact.alias is not None and fact.id is not None:
+                if fact.alias not in self._ids:
+                    self._alias.setdefault(fact.alias, fact.id)
+                elif fact.id not in self._ids:
+                    self._alias.setdefault(fact.id, fact.alias)
             if fact.entry is not None and fact.id is not None:
                 self._entries.setdefault(fact.entry, fact.id)
         for entry in sorted(entries, key=lambda fact: (fact.at, fact.entry, fact.document)):

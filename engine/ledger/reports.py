@@ -29,7 +29,7 @@ class Version(Struct, eq=False):
     first: int  # first sending
     sendings: list[Sending]
     deletions: list[Sending]
-    attempts: list[Attempt]  # of the sendings, by time
+    attempts: list[Attempt]  # of the sendings by time, then of the deletions
     withdrawn: tuple[int, ...] = ()  # when a trace that names nothing else said that the DMP holds it no more
 
     @property
@@ -149,8 +149,7 @@ def _version(key: bytes, found: list[tuple[Document, str]], exchange_of: Exchang
     deletions.sort(key=order)
     first = min(item.at for item in sendings or deletions)
     tries = attempts(sendings) if sendings else []
-    if deletions:
-        attempts(deletions, deletion=True)
+    tries += attempts(deletions, deletion=True) if deletions else []
     number = max(fact.version for fact, _ in found)
     return Version(key, number, first, sendings, deletions, tries, tuple(sorted(withdrawn)))
 

@@ -104,7 +104,36 @@ class Delivery:
             await self._moved.wait()
 
 
-async def messages(path: Path, on_bytes: Callable[[int], None] | None = None) -> AsyncGenerator[bytes, None]:
+Cut = Callable[[bytes, bool], tuple[list[bytes], bytes]]
+"""What has been read of a file, and whether that is all -> its messages that are surely complete, and the rest."""
+
+
+def hl7_messages(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
+    """Messages of HL7 v2, in any of the ways files hold them."""
+    whole, rest = _cut(data, last=last)
+    return (list(split(whole)) if whole else []), rest
+
+
+def lines(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
+    """Lines, without their ends; empty ones are no messages."""
+    end = len(data) if last else data.rfind(b"\n") + 1
+    if not end and len(data) > 2 * MAX_SIZE:  # beyond any limit: handed over as it is, and refused for its size
+        end = len(data)
+    return [line for one in data[:end].split(b"\n") if (line := one.rstrip(b"\r"))], data[end:]
+
+
+def whole_file(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
+    """The file is one message."""
+    return ([data] if data else [], b"") if last or len(data) > 2 * MAX_SIZE else ([], data)
+
+
+CUTS: Final[dict[str, Cut]] = {"hl7": hl7_messages, "lines": lines, "file": whole_file}
+"""How an archive of each kind of feed is cut into messages (``Declaration.archive``)."""
+
+
+async def messages(
+    path: Path, on_bytes: Callable[[int], None] | None = None, cut: Cut = hl7_messages
+) -> AsyncGenerator[bytes, None]:
     """The messages of one file. Raises :class:`DamagedError` when it cannot be read to its end.
 
     ``on_bytes`` is told how far in the stored file the reading is.
@@ -124,8 +153,8 @@ async def messages(path: Path, on_bytes: Callable[[int], None] | None = None) ->
                 raise DamagedError from None
             if on_bytes is not None:
                 on_bytes(stored.tell())
-            whole, rest = _cut(rest + piece if rest else piece, last=not piece)
-            for message in split(whole) if whole else ():
+            found, rest = cut(rest + piece if rest else piece, not piece)
+            for message in found:
                 yield message
             if not piece:
                 return
@@ -183,6 +212,7 @@ async def replay(
     feed: str,
     on_progress: Callable[[Progress], None] | None = None,
     max_message_bytes: int = MAX_SIZE,
+    cut: Cut = hl7_messages,
 ) -> dict[str, int]:
     """Hand every message of files and folders to the pipeline; how many came to each status.
 
@@ -207,7 +237,7 @@ async def replay(
             reached = position
 
         try:
-            async with aclosing(messages(path, note)) as stream:
+            async with aclosing(messages(path, note, cut)) as stream:
                 async for message in stream:
                     await delivery.give(message)
                     delivered += 1

@@ -214,5 +214,6 @@ register(
         emits="each file as one message: ITI-41, ITI-57, ITI-18 and their responses, FHIR, ATNA (.gz too)",
         acknowledges="the file is moved to done (or deleted), or moved to failed when it was refused",
         make=CapturesListener,
+        archive="file",
     )
 )

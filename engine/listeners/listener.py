@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -118,7 +118,8 @@ class Declaration(Struct, frozen=True):
     payloads in one phrase, ``acknowledges`` how a peer learns the outcome, ``make(feed, settings, pipeline, counters)``
     builds it. ``parse(settings)`` gives what reads its payloads where they do not say themselves what they are (lines of a
     log); without it they are recognised (``engine.parsers.formats``). ``problems(settings)`` tells everything that is wrong in
-    the files that the settings name, for ``jauge check-config``; ``parse`` raises the first of them.
+    the files that the settings name, for ``jauge check-config``; ``parse`` raises the first of them. ``archive``: what a file given to ``jauge
+    replay`` holds, HL7 messages, lines, or one message.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Declaration(Struct, frozen=True):
     make: Callable[[str, Any, Pipeline, Counters], Listener]
     parse: Callable[[Any], Callable[[bytes, Context], Parsed]] | None = None
     problems: Callable[[Any], list[ConfigError]] = lambda settings: []
+    archive: Literal["hl7", "lines", "file"] = "hl7"
 
 
 _REGISTRY: Final[dict[str, Declaration]] = {}

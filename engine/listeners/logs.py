@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 import structlog
@@ -346,10 +346,6 @@ def _archive(one: Look) -> Archive:
     return Archive(one.device, one.inode, one.size, one.modified)
 
 
-def _parse(settings: Any) -> Callable[[bytes, Context], Parsed]:
-    return parser(settings)
-
-
 register(
     Declaration(
         name="logs",
@@ -357,6 +353,8 @@ register(
         emits="every line of the log (one line is one payload), read as the mapping says",
         acknowledges="none: the position in the file moves behind the lines that are on disk",
         make=LogListener,
-        parse=_parse,
+        parse=parser,
+        problems=lambda settings: mappings.problems(mapping_file(settings)),
+        archive="lines",
     )
 )

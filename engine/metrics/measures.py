@@ -52,6 +52,9 @@ def measures(view: View, settings: RuleSettings) -> Counter[Measure]:
     for report in view.reports:
         for version in report.versions:
             for attempt in version.attempts:
+                if attempt.contradictions:
+                    establishment = attempt.sendings[0].document.establishment
+                    found[Measure(CONTRADICTIONS, establishment, "")] += len(attempt.contradictions)
                 if attempt.addressed and not attempt.deletion:
                     _attempt(found, attempt)
         _publication(found, view, report, settings)
@@ -92,8 +95,6 @@ def published(report: Report) -> int:
 def _attempt(found: Counter[Measure], attempt: Attempt) -> None:
     establishment = attempt.sendings[0].document.establishment
     found[Measure(SUBMISSIONS, establishment, "")] += 1
-    if attempt.contradictions:
-        found[Measure(CONTRADICTIONS, establishment, "")] += len(attempt.contradictions)
     if attempt.answered:
         found[Measure(RESPONSES, establishment, ACCEPTED if attempt.accepted else REFUSED)] += 1
         _delay(found, ANSWER, establishment, attempt.answered_at - attempt.at)

@@ -98,6 +98,13 @@ class TestNames:
         assert [sending.link for sending in found.sendings] == ["own", link]
         assert [attempt.accepted for attempt in found.attempts] == [True]
 
+    def test_a_request_under_an_id_of_the_platform_is_tied_by_the_id_of_its_cda(self) -> None:
+        """The uniqueId is the platform's, the CDA in it has its own, which the HL7 message told."""
+        letter = document("2026-03-05 15:00")
+        request = traced("2026-03-05 15:01", id=handle("other", 1), alias=handle("document", 1), body="cda", level=1)
+        log = traced("2026-03-05 15:02", LOG, handle("other", 1), id=handle("other", 1))
+        assert len(version(view(*STAY, letter, request, log)).sendings) == 3
+
     def test_a_doubtful_trace_too_far_in_time_is_a_document_of_its_own(self) -> None:
         """Nearest is not enough."""
         letter = document("2026-03-05 15:00")

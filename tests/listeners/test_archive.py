@@ -106,3 +106,27 @@ async def test_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: in
     pipeline = FakePipeline()
     assert await replay([tmp_path / "a.hl7"], pipeline, "archive") == {"accepted": 20}
     assert [payload.strip() for payload in pipeline.payloads] == [one.strip() for one in every]
+
+
+@pytest.mark.parametrize(("piece", "packed"), [(7, False), (64, True), (1 << 20, False)])
+async def test_an_archive_of_a_log_is_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, packed: bool
+) -> None:
+    """Wherever the pieces of the file are cut; empty lines are none, the last one needs no end."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    data = b"one\r\n\ntwo two two two\nthree"
+    path = tmp_path / ("dmp.log.gz" if packed else "dmp.log")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    pipeline = FakePipeline()
+    assert await replay([path], pipeline, "log", cut=archive.CUTS["lines"]) == {"accepted": 3}
+    assert pipeline.payloads == [b"one", b"two two two two", b"three"]
+
+
+async def test_an_archive_of_captures_is_one_message_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is inside: an empty file is nothing."""
+    monkeypatch.setattr(archive, "PIECE", 5)
+    (tmp_path / "a.mime").write_bytes(b"--B1\r\nMSH|x\r\n--B1--")
+    (tmp_path / "b.mime").write_bytes(b"")
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "captures", cut=archive.CUTS["file"]) == {"accepted": 1}
+    assert pipeline.payloads == [b"--B1\r\nMSH|x\r\n--B1--"]
