@@ -63,7 +63,7 @@ class Fates:
         """One fate, drawn at random (among ``only``, when given), that begins when the report is first sent."""
         self.level, self.companion = level, companion
         platform = self.desk.platform
-        if platform.bypasses(report, at):
+        if self.desk.traffic.processing == "P" and platform.bypasses(report, at):
             report.direct, self.companion = True, 0
         weights = _WEIGHTS | _TRACED.get(platform.trace, {})
         quick = at > self.clock.now - 6 * DAY

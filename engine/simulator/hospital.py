@@ -21,7 +21,7 @@ from engine.simulator.scenarios import Bearers, Scenarios
 from engine.simulator.stays import Reference, Stay
 from engine.simulator.traces import Traces
 from engine.simulator.traffic import FEEDS, TRACED, Envelope, Traffic
-from engine.simulator.truth import Truth, truth
+from engine.simulator.truth import Truth, counters, truth
 
 _HORIZON_DAYS = 160
 _GAP_DAYS = 8
@@ -96,7 +96,8 @@ class Hospital:
         """The true value of everything, on that day (default: the hospital's)."""
         rates = truth(self.clock, self.people, self.landscape, today or self.clock.today, count_test_ins)
         counts = self.traffic.counts
-        return Truth(rates, len(self.envelopes), counts.unreadable, counts.duplicates)
+        told = counters(self.platform)
+        return Truth(rates, len(self.envelopes) - counts.passed, counts.unreadable, counts.duplicates, told)
 
     def _midnights(self) -> list[int]:
         """Where the windows begin and end: what happens minutes before and after must fall on the right side."""

@@ -54,7 +54,7 @@ class Shapes:
                 return self._named(submission, submission.at, "SENT", None, "document_id")
             return self._each(submission, submission.at, "SENT", None)
         if shape == "control":
-            values = {"control_id": submission.control, "sender": str(submission.sender), "error_code": answer.code}
+            values = {"control_id": submission.control, "sender": str(submission.sender), "error_code": self._code(answer)}
             return [(answer.at, render_log.line(self.clock.iso(answer.at), status, dict(values)))]
         if shape in ("two", "split"):
             self._seen(submission, submission.at)
@@ -62,10 +62,10 @@ class Shapes:
             if shape == "split":
                 last: dict[str, str | int] = {
                     "message_id": f"urn:uuid:{submission.message_id}",
-                    "error_code": answer.code,
+                    "error_code": self._code(answer),
                 }
                 return [*first, (answer.at, render_log.line(self.clock.iso(answer.at), status, last))]
-            if self.random.random() < 0.2:
+            if not answer.failed and self.random.random() < 0.2:
                 first += self._each(submission, submission.at + 1, "TAKEN", None)
             self._seen(submission, answer.at)
             return first + self._each(submission, answer.at, status, answer)
@@ -163,6 +163,8 @@ class Shapes:
             values[name] = hashlib.sha1(entry.content, usedforsecurity=False).hexdigest()
         else:
             values[name] = str(submission.version.number) if report.volet == "1.2" else document.root
+        if report.direct and len(report.versions) > 1:  # nothing else would tell whose version it is
+            values |= {"chain_id": document.chain, "version": document.version}
         if report.direct:
             values |= {"type_code": document.type_code, "created": self.clock.iso(submission.version.created)}
             values |= {"service_start": self.clock.iso(report.service_start), "ipp": document.ipp}

@@ -27,6 +27,9 @@ CODES: Final = (
 )  # fmt: skip
 """Why the DMP refuses; the last one is in no public table."""
 
+PUBLIC: Final = frozenset({*CODES[:-1], "AE", "AR", "CE", "CR", "audit-8", "soap-fault"})
+"""The codes of public tables: any other is counted as ``other``."""
+
 STRENGTH: Final = {"log": 0, "audit": 1, "zam": 2, "fhir": 3, "capture": 3}
 
 # What a submission of each mode leaves; in "all", subsets with their weights: each names its document, or is tied to one that does.
@@ -76,6 +79,7 @@ class Entry:
     content: bytes
     symbol: str  # its id in the request: a symbol, or the UUID itself
     uuid: str  # the DMP's entryUUID
+    shown: bool = False  # some dumped request tells the two together
 
     @property
     def unique_id(self) -> str:
@@ -86,6 +90,11 @@ class Entry:
     def named(self) -> bool:
         """Whether the request itself tells the entryUUID."""
         return self.symbol == self.uuid
+
+    @property
+    def known(self) -> bool:
+        """Whether a dumped request tied the entryUUID to the document."""
+        return self.named and self.shown
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -271,6 +280,8 @@ class Platform:
             answer = self._answer(asked, *reply) if asked.answers or asked.fault else None
             set_id = version.set_ids[-1] if self.set_ids and version.set_ids else self.next_set()
             entries = self._file(version)
+            for entry in entries:
+                entry.shown = "capture" in traces
             submission = Submission(
                 asked.report, version, at, asked.request, asked.control, asked.report.sender, self._uuid(), set_id, entries,
                 answer, traces, alone=len(asked.answers) < 2,
@@ -294,6 +305,8 @@ class Platform:
         if asked.fault:
             return rng.choice((("log",), ("capture",), ("log", "capture")))
         weights = _TOGETHER
+        if not asked.technical:  # nothing else would say that the platform took it
+            weights = {traces: weight for traces, weight in weights.items() if traces != ("zam",)}
         if asked.report.direct:
             weights = {traces: weight for traces, weight in weights.items() if "zam" not in traces}
         return rng.choices(list(weights), list(weights.values()))[0]
@@ -346,7 +359,10 @@ class Platform:
         answer = submission.answer
         if answer is not None:
             attempt.outcome = "failed" if answer.failed else "accepted" if answer.accepted else "refused"
-            attempt.code = answer.code
+            strongest = max((each for each in submission.traces if each != submission.mute), key=STRENGTH.__getitem__)
+            attempt.code = "soap-fault" if answer.failed else answer.code
+            if strongest == "audit" and attempt.outcome == "refused":
+                attempt.code = "audit-8"
             attempt.contradictions = int(bool(submission.disputed))
         told = submission.said("zam") if "zam" in submission.traces else None
         if told is None:

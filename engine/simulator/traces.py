@@ -72,6 +72,7 @@ class Traces:
             self.traffic.envelopes.append(
                 Envelope(LOG, submission.at, render_log.chatter(self._iso(submission.at), self.random))
             )
+            self.traffic.counts.passed += 1
 
     # ---- dumped exchanges
 
@@ -80,7 +81,7 @@ class Traces:
         what = self._set(submission)
         what.head = rng.random() < 0.75
         if submission.request == "deletion":
-            unknown = tuple((each.uuid, each.unique_id) for each in submission.entries if not each.named)
+            unknown = tuple((each.uuid, each.unique_id) for each in submission.entries if not each.known)
             if unknown or rng.random() < 0.1:
                 every = tuple((each.uuid, each.unique_id) for each in submission.entries)
                 asked = Set(

@@ -69,6 +69,7 @@ class Counts:
     duplicates: int = 0  # the same bytes again, on the same feed
     unreadable: int = 0  # messages that nobody can read
     rehearsals: int = 0  # messages with MSH-11 = T or D
+    passed: int = 0  # lines of the log that are of no interest to anybody
     reused: int = 0  # control ids used again for another content
 
 

@@ -16,6 +16,7 @@ from engine.simulator.applications import Landscape
 from engine.simulator.clock import DAY, Clock, Window, windows
 from engine.simulator.documents import Report, Version
 from engine.simulator.patients import Person
+from engine.simulator.platform import PUBLIC, Platform
 from engine.simulator.render_cda import BIOLOGY, IMAGING, LETTER, OPERATION, PRESCRIPTION
 from engine.simulator.stays import Stay
 
@@ -54,13 +55,27 @@ class Rate:
 
 
 @dataclass(slots=True)
+class Submissions:
+    """Attempts to feed the DMP, deletions apart; ``responses`` by outcome, ``errors`` by code of what was refused or failed."""
+
+    attempts: int = 0
+    responses: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    contradictions: int = 0
+
+
+@dataclass(slots=True)
 class Truth:
-    """Everything the hospital knows: ``rates`` by (indicator, window), and counts of messages by one pass."""
+    """Everything the hospital knows: ``rates`` by (indicator, window), counts of messages by one pass, and of submissions.
+
+    ``messages``: those that are counted as received (a line of the log that says nothing of the DMP is passed over).
+    """
 
     rates: dict[tuple[str, str], Rate]
     messages: int
     unreadable: int
     duplicates: int
+    submissions: Submissions
 
 
 @dataclass(slots=True)
@@ -198,6 +213,22 @@ class Judge:
         """Counts one biology or imaging report made in the window."""
         indicator, level = ("DS2.1", 3) if report.type_code == BIOLOGY else ("DS3.1", 1)
         self._variants(indicator, report.owner, lambda proof: self._best([report], level, proof))
+
+
+def counters(platform: Platform) -> Submissions:
+    """What became of every attempt: one for each document (rendering) that a sending carries."""
+    told = Submissions()
+    for attempt in platform.attempts:
+        documents = max(1, len(attempt.version.documents))
+        told.contradictions += attempt.contradictions * documents
+        if attempt.deletion:
+            continue
+        told.attempts += documents
+        if attempt.outcome:
+            told.responses[attempt.outcome] += documents
+        if attempt.code:
+            told.errors[attempt.code if attempt.code in PUBLIC else "other"] += documents
+    return told
 
 
 def truth(
