@@ -12,8 +12,9 @@ from engine.parsers.syslog_frames import Event, Framer, Junk
 if TYPE_CHECKING:
     from engine.listeners.syslog import SyslogListener
 
-#: Messages of one connection that are not durable yet, before reading stops. One read of 256 KiB brings some hundreds more.
-MAX_WAITING: Final = 1024
+#: Messages of one connection that are not durable yet, before reading stops: few, for a killed engine loses them for ever, and
+#: enough for thousands a second.
+MAX_WAITING: Final = 128
 #: The same in bytes; one message may be larger.
 MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
 #: A peer that sends this much outside any frame does not speak syslog.
