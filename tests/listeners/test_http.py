@@ -1,0 +1,547 @@
+"""The HTTP listener, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import http.client
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.listeners import http_connection
+from engine.listeners.http import HttpListener, HttpSettings
+from engine.listeners.listener import PlainCounters
+from engine.parsers import fhir, fhir_http
+from engine.parsers.context import default
+from engine.receipt import Receipt
+from tests.listeners.conformance import (
+    MAX_MESSAGE_BYTES,
+    REFUSED,
+    UNAVAILABLE,
+    ConnectedConformance,
+    ConnectedHarness,
+    FakePipeline,
+    message,
+    until,
+)
+from tests.listeners.http_client import FHIR, Answer, Peer, Server, chunked, post
+
+BODY = b'{"resourceType":"AuditEvent"}'
+
+
+class HttpHarness(ConnectedHarness):
+    """A sender with one connection, that waits for each answer and connects again when it was closed."""
+
+    def __init__(self) -> None:
+        self.listener: HttpListener | None = None
+        self.peer: Peer | None = None
+        self.known: list[str] = []
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.sending: asyncio.Task[None] | None = None
+
+    async def start(self, pipeline: FakePipeline, idle_timeout_seconds: float = 60.0) -> None:
+        """See :class:`Harness`."""
+        settings = HttpSettings(port=0, max_message_bytes=MAX_MESSAGE_BYTES, idle_timeout_seconds=idle_timeout_seconds)
+        self.listener = HttpListener("test", settings, pipeline, PlainCounters())
+        await self.listener.start()
+        await self.forget()
+        self.peer = await Peer.connect(self.listener.port)
+        self.queue = asyncio.Queue()
+        self.sending = asyncio.ensure_future(self.work())
+
+    async def work(self) -> None:
+        """Send what is offered."""
+        while True:
+            payload = await self.queue.get()
+            assert self.listener
+            try:
+                if self.peer is None:
+                    self.peer = await Peer.connect(self.listener.port)
+                answer = await self.peer.ask(post(payload))
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.peer = None
+                continue
+            if answer.status == 200:
+                self.known.append(self.name(payload))
+            if answer.fields.get("connection") == "close":
+                await self.peer.close()
+                self.peer = None
+
+    async def forget(self) -> None:
+        """Stop sending."""
+        if self.sending:
+            self.sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.sending
+        if self.peer:
+            await self.peer.close()
+        self.peer = self.sending = None
+
+    async def stop(self) -> None:
+        """See :class:`Harness`."""
+        assert self.listener
+        await self.listener.stop()
+
+    async def offer(self, *payloads: bytes) -> None:
+        """See :class:`Harness`."""
+        for payload in payloads:
+            self.queue.put_nowait(payload)
+
+    async def begin(self, payload: bytes) -> None:
+        """See :class:`ConnectedHarness`."""
+        assert self.peer
+        await self.peer.write(post(payload)[:-2])
+
+    async def closed(self) -> None:
+        """See :class:`ConnectedHarness`."""
+        assert self.peer
+        await self.peer.end()
+
+    async def acknowledged(self) -> list[str]:
+        """See :class:`Harness`."""
+        return self.known
+
+    async def settle(self) -> None:
+        """See :class:`Harness`."""
+        await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """See :class:`Harness`."""
+        await self.forget()
+        await self.stop()
+
+
+class TestConformance(ConnectedConformance):
+    """What every listener keeps."""
+
+    @pytest.fixture
+    async def harness(self) -> AsyncIterator[HttpHarness]:
+        """A listener and its peer."""
+        harness = HttpHarness()
+        yield harness
+        await harness.close()
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Server]:
+    """Where listeners live."""
+    place = Server()
+    yield place
+    await place.close()
+
+
+async def said(place: Server, data: bytes) -> Answer:
+    """The answer to one request on a connection of its own."""
+    return await (await place.connect()).ask(data)
+
+
+class TestAnswers:
+    """Status and OperationOutcome."""
+
+    @pytest.mark.parametrize(
+        ("receipt", "status", "issue"),
+        [
+            (Receipt("accepted"), 200, ("information", "informational", "accepted")),
+            (Receipt("duplicate"), 200, ("information", "duplicate", "duplicate: received before, not counted again")),
+            (
+                Receipt("aside", "fhir-unjoined", "Bundle"),
+                200,
+                ("warning", "processing", "put aside: fhir-unjoined at Bundle"),
+            ),
+            (REFUSED, 422, ("error", "invalid", "segment-missing at PID")),
+            (UNAVAILABLE, 503, ("error", "transient", "unavailable: store-full")),
+        ],
+    )
+    async def test_each_receipt(
+        self, place: Server, receipt: Receipt, status: int, issue: tuple[str, str, str]
+    ) -> None:
+        """What the pipeline says, in FHIR's words."""
+        await place.listen(FakePipeline(receipt=lambda payload: receipt))
+        answer = await said(place, post(BODY))
+        assert (answer.status, answer.issue) == (status, issue)
+        assert answer.fields["content-type"] == FHIR
+        assert ("retry-after" in answer.fields) is (status == 503)
+        assert fhir.validate(answer.body) == ()
+
+    @pytest.mark.parametrize(
+        ("request_", "status", "code"),
+        [
+            (post(BODY, "/"), 404, "http-unknown-path"),
+            (post(BODY, "/fhirx"), 404, "http-unknown-path"),
+            (post(BODY, "/fhir/Patient"), 404, "http-unknown-path"),
+            (post(BODY, "/fhir/AuditEvent/12", method="PUT"), 404, "http-unknown-path"),
+            (post(b"", method="GET"), 405, "http-wrong-method"),
+            (post(BODY, "/fhir/metadata"), 405, "http-wrong-method"),
+            (post(BODY, method="DELETE"), 405, "http-wrong-method"),
+            (post(BODY, kind="application/fhir+xml"), 415, "http-wrong-type"),
+            (post(BODY, kind=None), 415, "http-wrong-type"),
+            (post(BODY, Content_Encoding="br"), 415, "http-wrong-type"),
+            (post(BODY, Content_Encoding="gzip"), 400, "http-damaged-gzip"),
+            (post(gzip.compress(BODY)[:-3], Content_Encoding="gzip"), 400, "http-damaged-gzip"),
+            (post(b""), 400, "http-empty"),
+            (post(b"", Transfer_Encoding="chunked") + chunked(b""), 400, "http-empty"),
+            (post(b"x" * 20_000), 413, "too-large"),
+            (post(b"", Transfer_Encoding="chunked") + chunked(b"x" * 20_000), 413, "too-large"),
+            (post(gzip.compress(b"x" * 2_000_000), Content_Encoding="gzip"), 413, "too-large"),
+            (b"GET\r\n\r\n", 400, "http-malformed"),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "http-malformed"),
+            (b"POST /fhir HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400, "http-malformed"),
+            (b"POST /fhir HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20_000, 431, "http-malformed"),
+            (b"POST /fhir HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "http-malformed"),
+            (b"MSH|^~\\&|GAM|HX\r\nPID|1\r\n\r\n", 400, "http-malformed"),
+        ],
+    )
+    async def test_what_is_not_taken(self, place: Server, request_: bytes, status: int, code: str) -> None:
+        """Refused with the right status, counted, never with the pipeline; the connection ends in order."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline, max_message_bytes=10_000)
+        peer = await place.connect()
+        answer = await peer.ask(request_)
+        assert (answer.status, answer.issue[2]) == (status, code)
+        assert answer.fields["connection"] == "close"
+        assert await peer.end() == b""
+        assert place.tally.rejected_total == {code: 1}
+        assert pipeline.payloads == []
+        assert fhir.validate(answer.body) == ()
+
+    def test_codes_are_declared(self) -> None:
+        """Every refusal has a code with its sentence."""
+        for refusal in (fhir_http.UNAUTHORIZED, fhir_http.EMPTY, fhir_http.DAMAGED, fhir_http.malformed(400)):
+            assert refusal.code in fhir_http.CODES
+        assert fhir_http.CODES.keys() == fhir_http.REJECTIONS
+
+    async def test_head_request(self, place: Server) -> None:
+        """The answer to a HEAD has no body."""
+        await place.listen(FakePipeline())
+        peer = await place.connect()
+        await peer.write(post(b"", method="HEAD", kind=None))
+        found = await peer.end()
+        assert found.startswith(b"HTTP/1.1 405 ")
+        assert found.endswith(b"\r\n\r\n")
+
+    async def test_metadata(self, place: Server) -> None:
+        """Clients that ask what the server can before they send get an answer, and the connection goes on."""
+        await place.listen(FakePipeline())
+        peer = await place.connect()
+        answer = await peer.ask(post(b"", "/fhir/metadata", kind=None, method="GET"))
+        assert (answer.status, json.loads(answer.body)["resourceType"]) == (200, "CapabilityStatement")
+        assert fhir.validate(answer.body) == ()
+        assert (await peer.ask(post(BODY))).status == 200
+
+    async def test_paths(self, place: Server) -> None:
+        """The base, and what may be created under it; with a query, and in absolute form."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline, path="/jauge/r4/")
+        peer = await place.connect()
+        for path in ("", "/", "/Bundle", "/AuditEvent", "/DocumentReference", "?_format=json"):
+            assert (await peer.ask(post(BODY, f"/jauge/r4{path}"))).status == 200
+        assert (await peer.ask(post(BODY, "http://jauge.example:8480/jauge/r4/Bundle"))).status == 200
+        assert pipeline.payloads == [BODY] * 7
+
+
+class TestPayload:
+    """What reaches the pipeline."""
+
+    async def test_body_alone(self, place: Server) -> None:
+        """Without correlation id the body is the payload, whatever other fields there are."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline)
+        await said(place, post(BODY, Date="Tue, 10 Mar 2026 15:20:05 GMT", User_Agent="x"))
+        assert pipeline.payloads == [BODY]
+
+    async def test_kept_fields(self, place: Server) -> None:
+        """With one, four fields go before it, and no other; a parser reads them."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline)
+        date = "Tue, 10 Mar 2026 15:20:05 GMT"
+        await said(
+            place,
+            post(
+                BODY,
+                kind="application/json; charset=utf-8",
+                X_Request_Id="r1",
+                X_Correlation_ID="c1",
+                Date=date,
+                Cookie="secret",
+            ),
+        )
+        assert pipeline.payloads == [
+            b"Content-Type: application/fhir+json\r\nDate: %b\r\nX-Request-Id: r1\r\nX-Correlation-Id: c1\r\n\r\n%b"
+            % (date.encode(), BODY)
+        ]
+        assert fhir.parse(pipeline.payloads[0], default()).message == "AuditEvent"
+
+    async def test_gzip(self, place: Server) -> None:
+        """A compressed body, in one member or several, is what it was."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        two = gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])
+        for body in (gzip.compress(BODY), two):
+            assert (await peer.ask(post(body, Content_Encoding="gzip"))).status == 200
+            assert (
+                await peer.ask(post(b"", Content_Encoding="gzip", Transfer_Encoding="chunked") + chunked(body, 3))
+            ).status == 200
+        assert pipeline.payloads == [BODY] * 4
+
+    async def test_byte_by_byte(self, place: Server) -> None:
+        """However the bytes come."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        for byte in post(BODY) + post(b"", Transfer_Encoding="chunked") + chunked(BODY, 5):
+            await peer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        assert [(await peer.answer()).status for _ in range(2)] == [200, 200]
+        assert pipeline.payloads == [BODY] * 2
+
+    async def test_large_body(self, place: Server) -> None:
+        """Many large bodies at a time, plain, chunked and compressed, are handed over whole, some after the others."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline)
+        body = BODY + b" " * 3_000_000
+        shapes = [
+            post(body),
+            post(b"", Transfer_Encoding="chunked") + chunked(body, 100_000),
+            post(gzip.compress(body), Content_Encoding="gzip"),
+        ]
+        answers = await asyncio.gather(*(said(place, shapes[number % 3]) for number in range(24)))
+        assert [answer.status for answer in answers] == [200] * 24
+        assert pipeline.payloads == [body] * 24
+
+    async def test_continue(self, place: Server) -> None:
+        """A peer that asks first is told to go on, or why not; a large body waits for its turn."""
+        await place.listen(FakePipeline(), max_message_bytes=4_000_000)
+        for size in (10, 2_000_000):
+            head, _, body = post(b"x" * size, Expect="100-continue").partition(b"\r\n\r\n")
+            peer = await place.connect()
+            first = await peer.ask(head + b"\r\n\r\n")
+            assert first.status == 100
+            assert (await peer.ask(body)).status == 200
+        peer = await place.connect()
+        head = post(b"x" * 5_000_000, Expect="100-continue").partition(b"\r\n\r\n")[0]
+        assert (await peer.ask(head + b"\r\n\r\n")).status == 413
+
+
+class TestConnection:
+    """Keep-alive, pipelining, and what ends a connection."""
+
+    async def test_pipelined(self, place: Server) -> None:
+        """Requests sent ahead are taken one after the other, each after the answer of the one before."""
+        pipeline = FakePipeline(held=True)
+        await place.listen(pipeline)
+        peer = await place.connect()
+        await peer.write(b"".join(post(message(f"A{number}")) for number in range(200)))
+        for number in range(200):
+            await until(lambda: len(pipeline.waiting) == 1)
+            assert pipeline.ids[-1] == f"A{number}"
+            pipeline.release()
+            assert (await peer.answer()).status == 200
+        assert len(pipeline.ids) == 200
+
+    async def test_old_and_closing_clients(self, place: Server) -> None:
+        """HTTP/1.0 and Connection: close end the connection after the answer."""
+        await place.listen(FakePipeline())
+        for data in (post(BODY, Connection="close"), post(BODY).replace(b"HTTP/1.1", b"HTTP/1.0", 1)):
+            peer = await place.connect()
+            assert (await peer.ask(data)).status == 200
+            assert await peer.end() == b""
+
+    async def test_half_closed(self, place: Server) -> None:
+        """A peer that ends its side after the request still gets the answer."""
+        pipeline = FakePipeline(held=True)
+        await place.listen(pipeline)
+        peer = await place.connect()
+        await peer.write(post(BODY))
+        peer.writer.write_eof()
+        await until(lambda: len(pipeline.waiting) == 1)
+        pipeline.release()
+        assert (await peer.answer()).status == 200
+        assert await peer.end() == b""
+
+    @pytest.mark.parametrize("gone", ["close", "abort"])
+    async def test_peer_that_dies_in_the_middle(self, place: Server, gone: str) -> None:
+        """A bundle that was cut is not taken, and is counted; the next connection is not hurt."""
+        pipeline = FakePipeline()
+        listener = await place.listen(pipeline)
+        for data in (post(BODY * 100)[:-1], post(b"", Transfer_Encoding="chunked") + chunked(BODY)[:-5]):
+            peer = await place.connect()
+            await peer.write(data)
+            await until(lambda: listener.connections == 1)
+            await asyncio.sleep(0.02)
+            if gone == "close":
+                await peer.close()
+            else:
+                peer.abort()
+            await until(lambda: listener.connections == 0)
+        assert pipeline.payloads == []
+        assert place.tally.rejected_total == {"truncated": 2}
+        assert (await said(place, post(BODY))).status == 200
+
+    async def test_peer_that_dies_before_its_answer(self, place: Server) -> None:
+        """What was received whole is with the pipeline; its receipt goes to nobody."""
+        pipeline = FakePipeline(held=True)
+        listener = await place.listen(pipeline)
+        peer = await place.connect()
+        await peer.write(post(BODY))
+        await until(lambda: len(pipeline.waiting) == 1)
+        peer.abort()
+        await asyncio.sleep(0.02)
+        pipeline.release()
+        await until(lambda: listener.connections == 0)
+        assert place.tally.rejected_total == {}
+
+    async def test_slow_heads_and_bodies(self, place: Server) -> None:
+        """A peer that trickles never holds its place: 408, head or body, plain or chunked."""
+        await place.listen(FakePipeline(), idle_timeout_seconds=0.2)
+        for data in (post(BODY), post(b"", Transfer_Encoding="chunked") + chunked(BODY * 9), post(BODY)[:-1] + b"x"):
+            peer = await place.connect()
+
+            async def trickle(peer: Peer = peer, data: bytes = data) -> None:
+                for byte in data[:-1]:
+                    await peer.write(bytes([byte]))
+                    await asyncio.sleep(0.03)
+
+            task = asyncio.ensure_future(trickle())
+            assert (await peer.answer()).status == 408
+            assert await peer.end() == b""
+            task.cancel()
+        assert place.tally.idle_closed_total == 3
+
+    async def test_idle_between_requests(self, place: Server) -> None:
+        """A connection that is kept for later is closed without a word after the timeout, and not before."""
+        await place.listen(FakePipeline(), idle_timeout_seconds=0.3)
+        peer = await place.connect()
+        for _ in range(4):
+            assert (await peer.ask(post(BODY))).status == 200
+            await asyncio.sleep(0.15)
+        assert await peer.end() == b""
+
+    async def test_too_many_connections(self, place: Server) -> None:
+        """One more than allowed is closed at once."""
+        await place.listen(FakePipeline(), max_connections=1)
+        peer = await place.connect()
+        await peer.ask(post(BODY))
+        assert await (await place.connect()).end() == b""
+        assert place.tally.turned_away_total == 1
+
+    async def test_stop(self, place: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        """At a stop: answered what was taken, 503 to who is in the middle, goodbye to who is idle, nobody else let in."""
+        monkeypatch.setattr(http_connection, "LINGER_SECONDS", 0.05)
+        pipeline = FakePipeline(held=True)
+        listener = await place.listen(pipeline)
+        port = listener.port
+        taken, middle, idle = [await place.connect() for _ in range(3)]
+        await taken.write(post(message("A1")) + post(message("A2")))
+        await middle.write(post(message("A3"))[:-1])
+        await until(lambda: len(pipeline.waiting) == 1 and listener.connections == 3)
+        await asyncio.sleep(0.02)
+        stopping = asyncio.ensure_future(listener.stop())
+        assert (await middle.answer()).status == 503
+        assert await idle.end() == b""
+        with pytest.raises(ConnectionError):
+            await Peer.connect(port)
+        pipeline.release()
+        answer = await taken.answer()
+        assert (answer.status, answer.fields["connection"]) == (200, "close")
+        assert await taken.end() == b""
+        await stopping
+        assert pipeline.ids == ["A1"]
+
+    async def test_stop_with_a_pipeline_that_never_answers(self, place: Server) -> None:
+        """After its grace the stop goes on: what has no receipt has no answer."""
+        pipeline = FakePipeline(held=True)
+        listener = await place.listen(pipeline)
+        peer = await place.connect()
+        await peer.write(post(BODY))
+        await until(lambda: len(pipeline.waiting) == 1)
+        await listener.stop(grace_seconds=0.05)
+        assert await peer.end() == b""
+        pipeline.release()
+
+    async def test_pipeline_that_fails(self, place: Server) -> None:
+        """A fault of ours is told to the sender, and costs no one else."""
+
+        class Broken(FakePipeline):
+            def submit(self, payload: bytes, feed: str, done: object) -> None:
+                raise RuntimeError("ours")
+
+        await place.listen(Broken())
+        peer = await place.connect()
+        assert [(await peer.ask(post(BODY))).status for _ in range(2)] == [503, 503]
+
+
+class TestClients:
+    """Clients that people use."""
+
+    async def test_standard_library(self, place: Server) -> None:
+        """http.client, keep-alive, in a thread."""
+        pipeline = FakePipeline()
+        listener = await place.listen(pipeline)
+
+        def work() -> list[int]:
+            client = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=30)
+            found = []
+            for _ in range(3):
+                client.request("POST", "/fhir/Bundle", BODY, {"Content-Type": FHIR})
+                answer = client.getresponse()
+                answer.read()
+                found.append(answer.status)
+            client.close()
+            return found
+
+        assert await asyncio.to_thread(work) == [200, 200, 200]
+        assert place.tally.opened_total == 1
+
+    async def test_curl(self, place: Server, tmp_path: Path) -> None:
+        """curl, with a body large enough for it to ask first, and one that is refused while it sends."""
+        program = shutil.which("curl")
+        if program is None:
+            pytest.skip("curl is not here")
+        pipeline = FakePipeline()
+        listener = await place.listen(pipeline, max_message_bytes=3_000_000)
+        (tmp_path / "body").write_bytes(BODY + b" " * 2_000_000)
+        (tmp_path / "large").write_bytes(b" " * 20_000_000)
+        for name, status in (("body", "200"), ("large", "413")):
+            command = [program, "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*"]
+            command += ["-H", f"Content-Type: {FHIR}", "--data-binary", f"@{tmp_path / name}"]
+            command.append(f"http://127.0.0.1:{listener.port}/fhir")
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, timeout=60)
+            assert done.stdout.decode() == status
+        assert [len(payload) for payload in pipeline.payloads] == [2_000_000 + len(BODY)]
+
+
+class TestSettings:
+    """What cannot work is said at the start."""
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "jauge.example"])
+    async def test_open_to_everybody(self, place: Server, host: str) -> None:
+        """Without token nor mutual TLS only this machine may send."""
+        with pytest.raises(ConfigError, match="anybody who reaches") as caught:
+            await place.listen(FakePipeline(), host=host)
+        assert "token_file" in caught.value.mend
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1.2.3"])
+    async def test_this_machine(self, place: Server, host: str) -> None:
+        """On the loopback interface nothing is asked."""
+        await place.listen(FakePipeline(), host=host)
+
+    @pytest.mark.parametrize("path", ["fhir", "/fhir?x", "/a//b", "/é", "/a b"])
+    async def test_path(self, place: Server, path: str) -> None:
+        """A path that is none."""
+        with pytest.raises(ConfigError, match="path"):
+            await place.listen(FakePipeline(), path=path)
+
+    async def test_port_taken(self, place: Server) -> None:
+        """Another program listens there."""
+        listener = await place.listen(FakePipeline())
+        other = HttpListener("other", HttpSettings(port=listener.port), FakePipeline(), PlainCounters())
+        with pytest.raises(ConfigError, match="cannot listen"):
+            await other.start()
