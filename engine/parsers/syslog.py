@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import Flag, ParseError
 from engine.parsers import atna
 from engine.parsers.format import HEAD, Format
 from engine.parsers.parsed import Parsed
+from engine.parsers.syslog_frames import Framer
 
 if TYPE_CHECKING:
     from engine.parsers.context import Context
@@ -91,4 +93,11 @@ def _recognises(head: bytes) -> bool:
     return _PRI.match(head) is not None
 
 
-FORMAT: Final = Format(name="syslog", title="syslog message", recognises=_recognises, parse=parse)
+def _split(payload: bytes) -> Iterable[bytes]:
+    """The messages of a file of them, in either framing; a payload that is one message is itself."""
+    framer = Framer(len(payload))
+    found = [event for event in framer.feed(payload) + framer.close() if isinstance(event, bytes)]
+    return found if len(found) > 1 else (payload,)
+
+
+FORMAT: Final = Format(name="syslog", title="syslog message", recognises=_recognises, parse=parse, split=_split)

@@ -112,6 +112,14 @@ class TestHeader:
         assert parsed.facts == ()
         assert codes(parsed) == ["syslog-not-audit"]
 
+    def test_a_file_of_messages(self) -> None:
+        """A file of syslog messages, in lines or frames, is its messages; one message is itself, to the byte."""
+        several = [message(AUDIT), message(PRETTY), message(b"hello", msgid="-")]
+        assert list(formats.split(b"\n".join(several) + b"\n")) == several
+        assert list(syslog.FORMAT.split(frames(*several))) == several
+        assert list(formats.split(message(PRETTY) + b"\n")) == [message(PRETTY) + b"\n"]
+        assert list(syslog.FORMAT.split(b"")) == [b""]
+
     def test_two_others_are_two(self) -> None:
         """Messages without an audit are told apart by their bytes: none of them counts as a reused control id."""
         one, two = (syslog.parse(b"<13>1 - - - - - - %d" % number, CONTEXT) for number in (1, 2))
