@@ -49,6 +49,11 @@ REJECTIONS: Final = frozenset({*fhir_elements.CODES, "fhir-unjoined"})
 """Those of :data:`CODES` that keep a whole payload from being read."""
 
 
+_LONGEST: Final = 1_000  # characters of an identity
+# The others could be any text of the sender: no place begins with them.
+_READ: Final = frozenset({"AuditEvent", "Bundle", "DocumentReference", "OperationOutcome"})
+
+
 class Part(Struct, frozen=True):
     """One resource, read. ``identity`` (in clear, for memory only) makes it the same one as another; empty: its bytes do."""
 
@@ -79,8 +84,9 @@ def _parse(payload: bytes, context: Context) -> Parsed:
     else:
         _begins(body)
         known = peek(body, BODY)
-        part = _resource(body, known.resource_type or "", known.resource_type or "", origin, context)
-    name = part.identity.encode("utf-8", "replace") or hashlib.blake2b(body, digest_size=16).digest()
+        kind = known.resource_type or ""
+        part = _resource(body, kind, kind if kind in _READ else BODY, origin, context)
+    name = part.identity[:_LONGEST].encode("utf-8", "replace") or hashlib.blake2b(body, digest_size=16).digest()
     return Parsed(
         sender="",
         receiver="",
