@@ -263,5 +263,6 @@ register(
         emits="one FHIR payload (JSON) for each request: a resource, a Bundle, or NDJSON",
         acknowledges="HTTP status and OperationOutcome: 200 taken, 422 refused, 503 come back later",
         make=HttpListener,
+        archive="file",
     )
 )
