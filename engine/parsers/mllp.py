@@ -33,7 +33,7 @@ HEAD_SIZE: Final = 4096
 CODES: Final[dict[str, str]] = {
     "too-large": "The message is larger than the feed accepts; raise max_message_bytes or have the sender split it.",
     "truncated": "The message stopped in the middle: the connection ended, fell silent or began another message.",
-    "junk": "Bytes outside any MLLP block; check that the sender speaks MLLP (VT ... FS CR) and plain or TLS as set.",
+    "junk": "Bytes outside any message: check that the sender speaks the framing of the feed (MLLP: VT ... FS CR; syslog: RFC 6587), plain or TLS as set.",
 }
 
 _AGAIN: Final = re.compile(rb"\x0b+(?=MSH|FHS|BHS)")
