@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import http.client
 import random
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from engine.simulator.sender import send_all
-from tests.e2e.engine import CONFIG, RunningEngine
+from tests.e2e.engine import CONFIG, RunningEngine, free_port
 from tests.messages import matricule, stay
+from tests.parsers import fhir_resources as fhir
 from tests.parsers import xds_messages as xds
 
 STAYS = 600
@@ -27,9 +29,8 @@ OUT = (datetime.now(UTC) - timedelta(days=10)).replace(hour=9, minute=0, second=
 CAPTURES = CONFIG + (
     '  - {{name: dmp, listener: captures, establishment: "990000001", path: captures, poll_seconds: 0.02, after: %s}}\n'
 )
-LOGS = CONFIG + (
-    '  - {{name: dmp, listener: logs, establishment: "990000001", path: logs/dmp.log, rotated: "logs/dmp.log.*", '
-    "mapping: logs/platform-json.yaml, state: var/logs, poll_seconds: 0.02, quiet_seconds: 0.2}}\n"
+POSTED = CONFIG + (
+    '  - {{name: dmp, listener: http, establishment: "990000001", host: 127.0.0.1, port: %d, path: /fhir}}\n'
 )
 LABELS = {"indicator": "DS1.1", "establishment": "990000001", "window": "rolling"}
 OF = {"establishment": "990000001"}
@@ -131,68 +132,95 @@ def test_captures_over_kills(tmp_path: Path, after: str) -> None:
         counted(engine)
 
 
-def lines() -> Iterator[bytes]:
-    """What the platform logs of each letter: sent, then the DMP's word; other lines between them."""
-    for number in range(1, STAYS + 1):
-        at = OUT + timedelta(seconds=number)
-        said = {
-            "time": at.isoformat(),
-            "event": "dmp.submission",
-            "message_id": f"urn:uuid:00000000-0000-4000-8000-{number:012d}",
-            "document_id": f"1.2.250.1.999.42.10.{number}",
-        }
-        sent = said | {
-            "status": "SENT",
-            "ins": matricule(number),
-            "ins_oid": "1.2.250.1.213.1.4.8",
-            "ipp": f"7{number:06d}",
-            "type_code": "11490-0",
-            "created": at.isoformat(),
-        }
-        refused = {"status": "REFUSED", "error_code": "XDSUnknownPatientId"}
-        answer = said | (refused if number <= REFUSED else {"status": "ACCEPTED"})
-        for line in (sent, {"event": "dmp.login"}, answer):
-            yield json.dumps(line).encode() + b"\n"
+def bundles(number: int) -> tuple[bytes, bytes]:
+    """The ITI-65 request of the letter of one stay, with a narrative that makes it large, and what the DMP answered."""
+    at = (OUT + timedelta(seconds=number)).isoformat()
+    source = {
+        "resourceType": "Patient",
+        "id": "source",
+        "identifier": [
+            fhir.identifier("1.2.250.1.213.1.4.8", matricule(number), "INS-NIR"),
+            fhir.identifier(fhir.IPP_ROOT, f"7{number:06d}", "PI"),
+        ],
+    }
+    subject = {"reference": f"Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|{matricule(number)}"}
+    unique = f"1.2.250.1.999.42.10.{number}"
+    letter = fhir.document_reference(
+        unique,
+        contained=[source],
+        subject=subject,
+        date=at,
+        content=[{"attachment": {"contentType": "text/xml", "url": "urn:uuid:0", "creation": at}}],
+        context={"period": {"start": at, "end": at}, "sourcePatientInfo": {"reference": "#source"}},
+        text={"status": "generated", "div": f"<div>{'texte ' * 20_000}</div>"},
+    )
+    lot = fhir.submission_set(f"1.2.250.1.999.42.20.{number}", subject=subject, date=at)
+    request = fhir.bundle(fhir.entry(lot, "5e"), fhir.entry(letter, "d1"))
+    if number <= REFUSED:
+        return fhir.data(request), fhir.data(fhir.outcome("XDSUnknownPatientId"))
+    return fhir.data(request), fhir.data(fhir.response("201 Created", "201 Created"))
+
+
+class Platform(threading.Thread):
+    """Posts what it is given, one after the other, and keeps what was not answered by 200."""
+
+    def __init__(self, port: int, waiting: list[tuple[str, bytes]]) -> None:
+        super().__init__(daemon=True)
+        self.port = port
+        self.waiting = waiting
+
+    def run(self) -> None:
+        """Until everything is answered or the connection breaks."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            while self.waiting:
+                name, body = self.waiting[0]
+                connection.request(
+                    "POST", "/fhir", body, {"Content-Type": "application/fhir+json", "X-Request-Id": name}
+                )
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == 200
+                del self.waiting[0]
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
 
 
 @pytest.mark.timeout(300)
-def test_log_over_kills(tmp_path: Path) -> None:
-    """A log is written, cut anywhere and rotated while the engine is killed again and again: each line counts once."""
-    chance = random.Random(34)
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    text = b"".join(lines())
-    share = len(text) // KILLS
-    written = 0
+def test_bundles_over_kills(tmp_path: Path) -> None:
+    """Bundles and responses are posted while the engine is killed again and again: what was answered 200 is counted, once."""
+    chance = random.Random(56)
+    exchanges = [
+        (f"urn:uuid:00000000-0000-4000-8000-{number:012d}", body)
+        for number in range(1, STAYS + 1)
+        for body in bundles(number)
+    ]
+    port = free_port()
+    shares = [exchanges[at::3] for at in range(3)]
 
-    def write(size: int) -> None:
-        nonlocal written
-        with (folder / "dmp.log").open("ab") as log:
-            log.write(text[written : written + size])
-        written += size
+    def send(engine: RunningEngine, seconds: float | None) -> None:
+        engine.start()
+        senders = [Platform(port, share) for share in shares]
+        for sender in senders:
+            sender.start()
+        if seconds is not None:
+            time.sleep(seconds)
+            engine.kill()
+        for sender in senders:
+            sender.join()
 
-    with RunningEngine(tmp_path, LOGS) as engine:
+    with RunningEngine(tmp_path, POSTED % port) as engine:
         engine.start()
         admit(engine)
         engine.kill()
-        for life in range(KILLS):
-            write(share // 2)
-            engine.start()
-            until = time.monotonic() + chance.uniform(0.0, 0.3)
-            stop = written + share // 2
-            while time.monotonic() < until and written < stop:
-                write(chance.randrange(1, 4_000))
-                time.sleep(0.005)
-            engine.kill()
-            if life % 3 == 2:
-                # Whole lines only, as a platform that rotates between two of them.
-                write(text.find(b"\n", written) + 1 - written)
-                (folder / "dmp.log").rename(folder / f"dmp.log.{life}")
-        write(len(text))
-        engine.start()
-        for _ in range(1_200):
-            received = engine.value("jauge_messages_received_total", feed="dmp")
-            if received - engine.value("jauge_messages_duplicate_total", feed="dmp") == 2 * STAYS:
-                break
-            time.sleep(0.1)
+        busy = 0
+        for _ in range(KILLS):
+            before = sum(map(len, shares))
+            send(engine, chance.uniform(0.02, 0.4))
+            busy += 0 < sum(map(len, shares)) < before
+        assert busy > KILLS // 2, "lives must end in the middle"
+        send(engine, None)
+        assert not any(shares)
         counted(engine)
