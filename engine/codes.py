@@ -13,9 +13,9 @@ from engine import feed
 
 @cache
 def codes() -> dict[str, str]:
-    """Code -> one English sentence, of every parser and of the engine itself."""
+    """Code -> one English sentence, of every parser and listener and of the engine itself."""
     found: dict[str, str] = {}
-    for module in _parsers():
+    for module in (*_modules("engine.parsers"), *_modules("engine.listeners")):
         found |= getattr(module, "CODES", {})
     return found | feed.CODES
 
@@ -24,18 +24,19 @@ def codes() -> dict[str, str]:
 def rejections() -> tuple[str, ...]:
     """What may keep a whole message from being read, sorted; every other code is a remark on a message that was read.
 
-    A parser declares its own in ``REJECTIONS``.
+    A parser declares its own in ``REJECTIONS``; every code of a listener is one.
     """
     found = set(feed.REJECTIONS)
-    for module in _parsers():
+    for module in _modules("engine.parsers"):
         found |= getattr(module, "REJECTIONS", set())
+    for module in _modules("engine.listeners"):
+        found |= getattr(module, "CODES", {}).keys()
     return tuple(sorted(found))
 
 
-def _parsers() -> Iterator[ModuleType]:
-    package = importlib.import_module("engine.parsers")
-    for module in pkgutil.iter_modules(package.__path__):
-        yield importlib.import_module(f"engine.parsers.{module.name}")
+def _modules(package: str) -> Iterator[ModuleType]:
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        yield importlib.import_module(f"{package}.{module.name}")
 
 
 def table() -> str:
