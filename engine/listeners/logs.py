@@ -27,10 +27,6 @@ from engine.parsers import log
 from engine.parsers.context import Context
 from engine.parsers.parsed import Parsed
 
-CODES: Final[dict[str, str]] = {
-    "damaged-file": "A past log could not be read to its end (rights, disk, broken gzip). What came before is counted.",
-}
-
 # A file that did not change for so long is closed, and opened again when it does.
 _IDLE: Final = 60.0
 # A past file whose last change is older than this is finished, also when it is seen for the first time.
@@ -314,6 +310,7 @@ class LogListener:
         file = None
         try:
             file = await asyncio.to_thread(PackedFile, one.path, self._book)
+            self._book.marks.append(file.mark)
             if not await follower.drain(file, final=True):
                 return False
         except DAMAGES as error:
@@ -324,7 +321,7 @@ class LogListener:
         finally:
             if file is not None:
                 file.close()
-                self._book.keep(file.mark)
+                self._book.merge(file.mark)
         self._book.archives.append(archive)
         await self._save()
         return True

@@ -23,7 +23,8 @@ DONE: Final = "done"
 FAILED: Final = "failed"
 
 CODES: Final[dict[str, str]] = {
-    "damaged-file": "A file could not be read to its end (rights, disk, broken gzip); it is in the folder failed.",
+    "damaged-file": "A file could not be read to its end (rights, disk, broken gzip). A watched one is in the folder failed; of a log, what came "
+    "before is counted.",
 }
 """What a listener of files counts itself, besides the codes of the parsers (``too-large``)."""
 
