@@ -1,4 +1,4 @@
-"""The demonstration: a synthetic hospital speaks MLLP to a real engine, whose rates must be the hospital's truth.
+"""The demonstration: a synthetic hospital speaks to a real engine, whose rates must be the hospital's truth.
 
 The engine is a process of its own, with a configuration, a store and keys in a folder that is thrown away.
 """
@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -21,23 +20,20 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
-import yaml
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 from engine.simulator import demo_view
-from engine.simulator.applications import EXTERNAL_SENDERS, THEATRE_APPLICATIONS, THEATRE_UNITS
 from engine.simulator.hospital import Hospital
-from engine.simulator.measured import Page, differences, read
-from engine.simulator.render_cda import ENCOUNTER_ROOT
-from engine.simulator.sender import Sender, SenderError
-from engine.simulator.traffic import FEEDS
+from engine.simulator.listening import addresses, post, write
+from engine.simulator.measured import Difference, Page, differences, outside, read
+from engine.simulator.platform import Trace
+from engine.simulator.sender import SenderError
 from engine.simulator.truth import Rate, Truth
 
 STAYS: Final = 600
 SECONDS: Final = 20.0
 _ZONE: Final = "Europe/Paris"
-_WINDOW: Final = 64
 _STARTING: Final = 30.0
 _STALLED: Final = 60.0
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
@@ -45,59 +41,6 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 
 class DemoError(Exception):
     """The engine did not start, or stopped on the way; the message says what it said."""
-
-
-def configuration(
-    hospital: Hospital, ports: dict[str, int], http: int, *, count_test_ins: bool = True
-) -> dict[str, Any]:
-    """The settings of an engine that listens to this hospital: one feed each for movements, documents and answers.
-
-    The hospital's people have INS under the test root: here they count.
-    """
-    establishment = {
-        "finess": hospital.establishment,
-        "name": "Centre hospitalier synthétique",
-        "time_zone": hospital.clock.zone.key,
-        "encounter_roots": [ENCOUNTER_ROOT],
-        "external_senders": list(EXTERNAL_SENDERS),
-        "theatre_units": list(THEATRE_UNITS),
-        "theatre_applications": list(THEATRE_APPLICATIONS),
-    }
-    feeds = [
-        {"name": name, "listener": "mllp", "establishment": hospital.establishment, "port": port}
-        for name, port in ports.items()
-    ]
-    return {
-        "store": "jauge.db",
-        "keys": "keys",
-        "inventory": "applications.csv",
-        "http": {"host": "127.0.0.1", "port": http},
-        "log": {"format": "console", "level": "warning"},
-        "indicators": {"count_test_ins": count_test_ins},
-        "establishments": [establishment],
-        "feeds": feeds,
-    }
-
-
-def write(folder: Path, hospital: Hospital, ports: dict[str, int], http: int, *, count_test_ins: bool = True) -> Path:
-    """Writes the configuration and the inventory in the folder; returns the path of the configuration."""
-    (folder / "applications.csv").write_text(hospital.inventory(), encoding="utf-8")
-    path = folder / "jauge.yaml"
-    settings = configuration(hospital, ports, http, count_test_ins=count_test_ins)
-    path.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return path
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Demonstration:
@@ -111,8 +54,7 @@ class Demonstration:
         self.sent = 0
         self.speed = 0.0
         self._polled = 0.0
-        http, *ports = free_ports(1 + len(FEEDS))
-        self.ports = dict(zip(FEEDS, ports, strict=True))
+        http, self.ports = addresses(hospital)
         self.url = f"http://127.0.0.1:{http}"
         self.path = write(folder, hospital, self.ports, http)
         self._engine: asyncio.subprocess.Process | None = None
@@ -160,7 +102,7 @@ class Demonstration:
     # ---- the traffic
 
     async def _feed(self, name: str, pause: float, begin: float) -> None:
-        async with Sender("127.0.0.1", self.ports[name], window=_WINDOW) as sender:
+        async with post(name, self.folder, self.ports) as sender:
             for index, envelope in enumerate(self.hospital.envelopes):
                 if envelope.feed != name:
                     continue
@@ -175,7 +117,7 @@ class Demonstration:
         """Sends everything, in order, spread over so many seconds (0: flat out)."""
         begin = time.monotonic()
         pause = seconds / max(1, len(self.hospital))
-        await asyncio.gather(*(self._feed(name, pause, begin) for name in FEEDS))
+        await asyncio.gather(*(self._feed(name, pause, begin) for name in self.hospital.feeds))
 
     async def poll(self) -> None:
         """Reads /metrics once, and the speed since the last time."""
@@ -192,7 +134,7 @@ class Demonstration:
     @property
     def done(self) -> bool:
         """Whether everything was received and counted."""
-        return self.page.received >= len(self.hospital) and self.page.pending == 0
+        return self.page.received >= self.truth.messages and self.page.pending == 0
 
     async def run(self, seconds: float, live: Live | None) -> None:
         """Sends and watches until everything is counted. Raises DemoError when nothing moves any more."""
@@ -221,13 +163,18 @@ async def demo(
     as_json: bool = False,
     seed: int = 1,
     today: date | None = None,
+    trace: Trace = "zam",
+    set_ids: bool = False,
 ) -> int:
     """Runs the demonstration; returns the exit code: 0 when every rate is the truth, 1 when one differs or it failed.
+
+    ``trace``: what the submissions to the DMP leave. With ``syslog`` alone (without ``set_ids``) nothing names their documents:
+    then 0 when the truth lies within what is measured.
 
     ``today`` (default: the real day in Europe/Paris) must be the engine's own day.
     """
     console = Console()
-    hospital = Hospital(seed, stays, today or datetime.now(ZoneInfo(_ZONE)).date(), _ZONE)
+    hospital = Hospital(seed, stays, today or datetime.now(ZoneInfo(_ZONE)).date(), _ZONE, trace=trace, set_ids=set_ids)
     truth = hospital.truth()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="jauge-demo-") as name:
@@ -248,16 +195,15 @@ async def demo(
         finally:
             await show.stop()
     elapsed = time.monotonic() - begin
-    found = differences(show.page.rates, truth.rates)
+    named = hospital.platform.measurable
+    found = (differences if named else outside)(show.page.rates, truth.rates)
     if as_json:
-        click.echo(
-            json.dumps(
-                _summary(show, stays, elapsed, [msgspec.to_builtins(each) for each in found]), ensure_ascii=False
-            )
-        )
+        click.echo(json.dumps(_summary(show, stays, elapsed, found), ensure_ascii=False))
     else:
         console.print()
-        console.print(demo_view.verdict(found, truth, len(truth.rates), elapsed))
+        if not named:
+            console.print(demo_view.bounds(show.page, truth))
+        console.print(demo_view.verdict(found, truth, len(truth.rates), elapsed, named=named))
     return 1 if found else 0
 
 
@@ -269,7 +215,7 @@ def _rate(rate: Rate) -> dict[str, Any]:
     }
 
 
-def _summary(show: Demonstration, stays: int, elapsed: float, found: list[Any]) -> dict[str, Any]:
+def _summary(show: Demonstration, stays: int, elapsed: float, found: list[Difference]) -> dict[str, Any]:
     truth, page = show.truth, show.page
     keys = sorted(set(truth.rates) | set(page.rates))
     rates = [
@@ -282,13 +228,16 @@ def _summary(show: Demonstration, stays: int, elapsed: float, found: list[Any]) 
         for key in keys
     ]
     return {
-        "equal": not found,
+        "trace": show.hospital.platform.trace,
+        "named": show.hospital.platform.measurable,
+        "equal": not found and show.hospital.platform.measurable,
+        "within": not found,
         "stays": stays,
         "messages": truth.messages,
         "received": page.received,
         "duplicates": page.duplicates,
         "rejected": page.rejected,
         "seconds": round(elapsed, 1),
-        "differences": found,
+        "differences": [msgspec.to_builtins(each) for each in found],
         "rates": rates,
     }

@@ -54,7 +54,11 @@ class Shapes:
                 return self._named(submission, submission.at, "SENT", None, "document_id")
             return self._each(submission, submission.at, "SENT", None)
         if shape == "control":
-            values = {"control_id": submission.control, "sender": str(submission.sender), "error_code": self._code(answer)}
+            values = {
+                "control_id": submission.control,
+                "sender": str(submission.sender),
+                "error_code": self._code(answer),
+            }
             return [(answer.at, render_log.line(self.clock.iso(answer.at), status, dict(values)))]
         if shape in ("two", "split"):
             self._seen(submission, submission.at)
@@ -87,8 +91,8 @@ class Shapes:
         shape = self.random.choices(list(_SHAPES), list(_SHAPES.values()))[0]
         if len(submission.traces) > 1 or not submission.alone or len(entries) > 1 or submission.disputed:
             return shape if shape in ("full", "two", "split") else "full"
-        if answer is not None and answer.failed and shape in ("control", "weak"):
-            return "full"
+        if answer is not None and answer.failed and shape not in ("two", "split"):
+            return "full"  # a failure ends nothing: without a key, whether the next line goes on with it would be open
         if shape == "control" and (not submission.control or answer is None):
             return "full"
         if shape in ("hl7", "sha1") and (report.direct or entries[0].document.extension):

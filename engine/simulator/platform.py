@@ -299,6 +299,10 @@ class Platform:
         rng = self.random
         if self.trace != "all":
             return _ALONE[self.trace]
+        if asked.report.direct:  # two of its submissions that leave different traces would be one, when they are near
+            before = next((each for each in self.submissions if each.version is asked.version), None)
+            if before is not None:
+                return before.traces
         if asked.disputed:
             pairs = [pair for pair in _DISPUTES if not (asked.report.direct and "zam" in pair)]
             return rng.choice(pairs)

@@ -37,6 +37,8 @@ _ZAM: Final = {
     "Z02": ("ACK_RECEPTION_MSS", "Accusé de réception MSSanté"),
     "Z03": ("ACK_LECTURE_MSS", "Accusé de lecture"),
 }
+SUBMISSION_SET: Final = "SUBMISSION_SET"
+"""Code of the OBX in which a sender that decides it writes the submission set."""
 DOCTOR_BOX: Final = "max.medecin@exemple.mssante.fr"
 _BODY: Final = b64encode("Cher confrère, vous trouverez ci-joint le document d'essai.".encode()).decode()
 
@@ -147,7 +149,7 @@ def _flags(what: Carried, documents: int) -> list[str]:
     if what.volet == "2.1" and what.professional:
         rows.append(mail)
     if what.submission_set:
-        rows.append(f"|ST|SUBMISSION_SET^Identifiant du lot^MetaDMPMSS||{what.submission_set}||||||F")
+        rows.append(f"|ST|{SUBMISSION_SET}^Identifiant du lot^MetaDMPMSS||{what.submission_set}||||||F")
     return [f"OBX|{documents + 1 + index}{row}" for index, row in enumerate(rows)]
 
 

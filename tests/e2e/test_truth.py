@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 
@@ -13,71 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from engine.cli import main
-from engine.service import Engine, load_config
-from engine.simulator.demo import free_ports, write
 from engine.simulator.hospital import Hospital
-from engine.simulator.measured import differences, read
-from engine.simulator.sender import Report, send_all
-from engine.simulator.traffic import FEEDS, Envelope
+from tests.e2e.hospital import measured
 
 TODAY = date(2026, 5, 20)
-
-
-class Measured:
-    """An engine that listens to a hospital, on the hospital's day."""
-
-    def __init__(self, hospital: Hospital, folder: Path, *, count_test_ins: bool) -> None:
-        http, *ports = free_ports(1 + len(FEEDS))
-        self.hospital = hospital
-        self.count_test_ins = count_test_ins
-        self.ports = dict(zip(FEEDS, ports, strict=True))
-        path = write(folder, hospital, self.ports, http, count_test_ins=count_test_ins)
-        self.engine = Engine(load_config(path), clock=lambda: float(hospital.clock.now))
-
-    async def send(self, envelopes: Sequence[Envelope], *, connections: int = 1) -> Report:
-        """Sends everything, each feed on its own port, and waits until all of it is counted."""
-        total = Report()
-        flows = [
-            send_all(
-                "127.0.0.1",
-                port,
-                [each.payload for each in envelopes if each.feed == feed],
-                connections=connections,
-                window=64,
-            )
-            for feed, port in self.ports.items()
-        ]
-        for report in await asyncio.gather(*flows):
-            total.add(report)
-        while self.engine.ledger.journal.pending or self.engine.snapshot.pending:  # noqa: ASYNC110  # the writer is a thread
-            await asyncio.sleep(0.05)
-        return total
-
-    async def compare(self) -> None:
-        """Nothing on /metrics differs from the truth."""
-        await asyncio.sleep(0.5)  # the last snapshot is taken a moment after the last fold
-        text = await asyncio.to_thread(self._page)
-        page = read(text, self.hospital.establishment)
-        truth = self.hospital.truth(count_test_ins=self.count_test_ins)
-        assert differences(page.rates, truth.rates) == []
-        assert page.rejected == truth.unreadable
-
-    def _page(self) -> str:
-        from urllib.request import urlopen
-
-        with urlopen(f"http://127.0.0.1:{self.engine.http_port}/metrics", timeout=20) as answer:
-            return str(answer.read().decode())
-
-
-@asynccontextmanager
-async def measured(hospital: Hospital, folder: Path, *, count_test_ins: bool = True) -> AsyncIterator[Measured]:
-    """A running engine for this hospital, stopped at the end."""
-    running = Measured(hospital, folder, count_test_ins=count_test_ins)
-    await running.engine.start()
-    try:
-        yield running
-    finally:
-        await running.engine.stop()
 
 
 @pytest.mark.timeout(420)
@@ -87,7 +23,8 @@ async def test_two_thousand_stays_are_measured_to_the_unit_and_again_when_replay
     async with measured(hospital, tmp_path) as running:
         report = await running.send(hospital.envelopes)
         assert (report.accepted, report.mismatched) == (len(hospital), 0)
-        await running.compare()
+        page = await running.compare()
+        assert running.counted() == page.submissions == running.truth.submissions
         again = await running.send(hospital.shuffled(9))
         assert again.accepted == len(hospital)
         await running.compare()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from rich.console import Console
 
 from engine.service import config_problems
 from engine.simulator import demo_view
-from engine.simulator.demo import free_ports, write
 from engine.simulator.hospital import Hospital
+from engine.simulator.listening import addresses, free_ports, write
 from engine.simulator.measured import Difference, Page
-from engine.simulator.traffic import FEEDS
+from engine.simulator.platform import TRACES, Trace
+from engine.simulator.truth import Rate
+from tests.simulator.conftest import TODAY
 
 
 def shown(renderable: object, width: int = 100) -> str:
@@ -25,11 +28,12 @@ def shown(renderable: object, width: int = 100) -> str:
     return file.getvalue()
 
 
-def test_the_engine_takes_the_configuration(hospital: Hospital, tmp_path: Path) -> None:
-    """Nothing is wrong in the file that the demonstration writes, nor in its inventory."""
-    http, *ports = free_ports(4)
-    path = write(tmp_path, hospital, dict(zip(FEEDS, ports, strict=True)), http)
-    assert config_problems(path) == []
+@pytest.mark.parametrize("trace", TRACES)
+def test_the_engine_takes_the_configuration(tmp_path: Path, trace: Trace) -> None:
+    """Nothing is wrong in the file that the demonstration writes, nor in its inventory, whatever the traces."""
+    hospital = Hospital(1, 5, TODAY, trace=trace, set_ids=True)
+    http, ports = addresses(hospital)
+    assert config_problems(write(tmp_path, hospital, ports, http)) == []
 
 
 def test_free_ports_are_different() -> None:
@@ -54,5 +58,18 @@ def test_the_verdict_names_what_differs(hospital: Hospital) -> None:
     """Green when all is equal, else each number beside the truth."""
     truth = hospital.truth()
     assert "is the truth" in shown(demo_view.verdict([], truth, 50, 20.0), 200)
+    within = shown(demo_view.verdict([], truth, 50, 20.0, named=False), 300)
+    assert "lies within what is measured" in within
     wrong = shown(demo_view.verdict([Difference("DS1.1", "official", "numerator", 3, 2)], truth, 50, 20.0), 200)
     assert "DS1.1 official numerator: 3, truth 2" in wrong
+
+
+def test_bounds_show_both_ends(hospital: Hospital) -> None:
+    """Where nothing names the documents: the truth between the measured rate and the rate with what may be theirs."""
+    page = Page({("DS1.1", "official"): Rate(2, 10, Counter(not_named=3, not_produced=5))})
+    truth = hospital.truth()
+    truth.rates["DS1.1", "official"] = Rate(4, 10)
+    text = shown(demo_view.bounds(page, truth))
+    assert "20.0 % (2/10)" in text
+    assert "40.0 %" in text
+    assert "50.0 % (5/10)" in text

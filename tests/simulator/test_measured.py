@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from engine.simulator.measured import Difference, differences, read
-from engine.simulator.truth import Rate
+from engine.simulator.measured import Difference, differences, outside, read
+from engine.simulator.truth import Rate, Submissions
 
 PAGE = """\
 # TYPE jauge_indicator_numerator gauge
@@ -25,6 +25,17 @@ jauge_messages_rejected_total{feed="answers",code="not-hl7"} 1.0
 jauge_messages_duplicate_total{feed="movements"} 4.0
 # TYPE jauge_ledger_pending_messages gauge
 jauge_ledger_pending_messages 7.0
+# TYPE jauge_dmp_submissions counter
+jauge_dmp_submissions_total{establishment="990000001"} 12.0
+jauge_dmp_submissions_total{establishment="990000019"} 5.0
+# TYPE jauge_dmp_responses counter
+jauge_dmp_responses_total{establishment="990000001",outcome="accepted"} 8.0
+jauge_dmp_responses_total{establishment="990000001",outcome="refused"} 2.0
+jauge_dmp_responses_total{establishment="990000001",outcome="failed"} 0.0
+# TYPE jauge_dmp_errors counter
+jauge_dmp_errors_total{establishment="990000001",code="other"} 2.0
+# TYPE jauge_dmp_contradictions counter
+jauge_dmp_contradictions_total{establishment="990000001"} 1.0
 # TYPE python_info gauge
 python_info{version="3"} 1.0
 """
@@ -34,6 +45,7 @@ def test_a_page_is_read_for_one_establishment() -> None:
     """Rates of the FINESS asked, counters over all feeds."""
     page = read(PAGE, "990000001")
     assert page.rates == {("DS1.1", "official"): Rate(3, 5, Counter(rejected=2, deleted=0))}
+    assert page.submissions == Submissions(12, Counter(accepted=8, refused=2), Counter(other=2), 1)
     assert (page.received, page.rejected, page.duplicates, page.pending) == (42, 1, 4, 7)
 
 
@@ -54,4 +66,29 @@ def test_every_difference_is_told() -> None:
         Difference("DS1.1", "official", "deleted", 0, 1),
         Difference("DS3.1", "rolling", "numerator", 0, 1),
         Difference("DS3.1", "rolling", "denominator", 0, 1),
+    ]
+
+
+def test_bounds_hold_the_truth() -> None:
+    """Without named documents a true numerator may be as high as what was submitted of unknown documents, and no higher."""
+    key = ("DS1.1", "official")
+    measured = {key: Rate(1, 9, Counter(not_named=3, rejected=5))}
+    assert outside(measured, {key: Rate(4, 9, Counter(rejected=5))}) == []
+    assert outside(measured, {key: Rate(5, 9, Counter(rejected=4))}) == [Difference(*key, "numerator", 1, 5)]
+    assert outside(measured, {key: Rate(0, 9, Counter(rejected=9))}) == [Difference(*key, "numerator", 1, 0)]
+    assert outside(measured, {key: Rate(4, 8)}) == [Difference(*key, "denominator", 9, 8)]
+
+
+def test_what_was_sent_must_be_the_truth_even_without_names() -> None:
+    """Only the reasons that an unknown document may take the place of are told apart no more."""
+    key = ("DS1.1_sent", "official")
+    truth = {key: Rate(4, 9, Counter(not_produced=3, ins_absent=2))}
+    assert outside({key: Rate(4, 9, Counter(not_named=2, not_produced=1, ins_absent=2))}, truth) == []
+    assert outside({key: Rate(3, 9, Counter(not_named=4, ins_absent=2))}, truth) == [
+        Difference(*key, "numerator", 3, 4),
+        Difference(*key, "not_named", 4, 3),
+    ]
+    applications = ("P1.1", "official")
+    assert outside({applications: Rate(1, 2)}, {applications: Rate(2, 2)}) == [
+        Difference(*applications, "numerator", 1, 2)
     ]
