@@ -95,7 +95,7 @@ class Named:
                 key, how = self.by_entry(fact.entry), "entry"
             elif fact.control is not None and fact.control in by_control:
                 key, how = by_control[fact.control], "control-id"
-            elif fact.request != "deletion":  # what is deleted is never guessed
+            elif fact.weak and fact.request != "deletion":  # what is deleted is never guessed
                 key, how = near.find(fact)
             if key is None:
                 key, how = _first(fact), OWN
