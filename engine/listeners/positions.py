@@ -85,8 +85,9 @@ class Book(Struct):
                     elsewhere = mark
         return own, elsewhere
 
-    def keep(self, mark: Mark) -> None:
-        """Remember a content that is no file any more (the inside of an archive)."""
+    def merge(self, mark: Mark) -> None:
+        """Let go of the mark of a content that is no file (the inside of an archive) where another one says the same."""
+        self.marks = [one for one in self.marks if one is not mark]
         known = {(one.offset, one.head, one.tail) for one in self.marks}
         if mark.offset and (mark.offset, mark.head, mark.tail) not in known:
             self.marks.append(mark)

@@ -18,7 +18,7 @@ _BURST: Final = 64
 
 
 class _Piece(Struct, eq=False):
-    """What ends at a position."""
+    """A line handed over, up to where the next one begins."""
 
     end: int
     done: bool
@@ -81,10 +81,7 @@ class Window:
     def skip(self, end: int) -> None:
         """What ends there needs no receipt."""
         if self._pieces:
-            if self._pieces[-1].done:
-                self._pieces[-1].end = end
-            else:
-                self._pieces.append(_Piece(end, done=True))
+            self._pieces[-1].end = end
         elif not self.stopped:
             self.durable = end
             self._progress()

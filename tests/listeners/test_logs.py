@@ -225,6 +225,18 @@ class TestRotation:
         assert harness.lines[3:] == ["late", "cut"]
         assert harness.lines.count("three") == 1
 
+    async def test_last_line_of_a_renamed_file(self, harness: LogHarness) -> None:
+        """A renamed file whose writer is in the middle of a line is given the time to end it."""
+        await harness.start(FakePipeline(), quiet_seconds=1.0)
+        harness.write("beg", end="")
+        await asyncio.sleep(0.05)
+        old = harness.log.rename(harness.folder / "app.log.1")
+        await asyncio.sleep(0.1)
+        harness.write("un", path=old, end="")
+        await asyncio.sleep(0.2)
+        harness.write("-bis", path=old)
+        await harness.read("begun-bis")
+
     async def test_rename_out_of_sight(self, harness: LogHarness) -> None:
         """A file that is renamed where no pattern finds it is still read to its end: it is held open."""
         await harness.start(FakePipeline())
@@ -356,6 +368,24 @@ class TestRotation:
         await asyncio.sleep(0.1)
         assert harness.lines == []
 
+    async def test_stop_in_the_middle_of_an_archive(self, harness: LogHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An archive that was not read to its end goes on at the next start."""
+        monkeypatch.setattr("engine.listeners.window.WINDOW", 2)
+        expected = [f"line {number}" for number in range(10)]
+        (harness.folder / "app.log.1.gz").write_bytes(gzip.compress("\n".join(expected).encode()))
+        pipeline = FakePipeline(held=True)
+        await harness.start(pipeline)
+        await until(lambda: len(pipeline.waiting) == 2)
+        stopping = asyncio.ensure_future(harness.stop())
+        await asyncio.sleep(0.02)
+        pipeline.held = False
+        pipeline.release()
+        await stopping
+        first = harness.lines
+        assert first == expected[: len(first)]
+        await harness.start(FakePipeline())
+        await harness.read(*expected[len(first) :])
+
     async def test_damaged_archive(self, harness: LogHarness) -> None:
         """A broken gzip is counted once; what comes before the damage is read, and so are the other files."""
         text = "".join(f"line {number} {os.urandom(20).hex()}\n" for number in range(2000)).encode()
@@ -386,6 +416,7 @@ class TestFirstTime:
         assert [line for line in harness.lines if line[0] in "ab"] == ["a1", "a2", "b1", "b2"]
         assert [line for line in harness.lines if line[0] in "cd"] == ["c1", "c2", "d1", "d2"]
         await harness.stop()
+        assert len(json.loads((harness.state / "test.json").read_bytes())["archives"]) == 2
         await harness.start(FakePipeline())
         await asyncio.sleep(0.1)
         assert harness.lines == []
@@ -441,6 +472,20 @@ class TestPositions:
         await until(lambda: harness.offset() == 14)
         assert harness.lines[-2:] == ["two", "three"]
         assert harness.lines.count("one") == 1
+
+    async def test_unavailable_before_a_line_that_is_too_long(self, harness: LogHarness) -> None:
+        """What could not be taken before a line that is too long is given again, and that line is passed over again."""
+        pipeline = FakePipeline(held=True, receipt=lambda payload: UNAVAILABLE)
+        harness.write("one", "x" * 3_000_000)
+        await harness.start(pipeline)
+        await until(lambda: pipeline.waiting)
+        await harness.settle()
+        pipeline.held = False
+        pipeline.release()
+        await until(lambda: harness.lines.count("one") >= 2)
+        pipeline.receipt = lambda payload: ACCEPTED
+        await until(lambda: harness.offset() == 3_000_005)
+        assert set(harness.lines) == {"one"}
 
     async def test_every_stop_goes_on_at_the_right_byte(self, harness: LogHarness) -> None:
         """Stopped again and again, every line is read once, in order."""
