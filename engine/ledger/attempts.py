@@ -134,7 +134,7 @@ def _home(group: list[Sending], opened: list[list[Sending]], alone: list[list[Se
         # Lines without a key of their own: the next line goes on with what the former ones left open.
         for home in reversed(homes):
             lines = [one for one in home if one.document.trace == LOG]
-            if lines and not any(answer.layer == "dmp" for line in lines for answer in line.answers):
+            if lines and not any(one.layer == "dmp" or not one.accepted for line in lines for one in line.answers):
                 return home
     traces = {one.document.trace for one in group}
     free = [home for home in homes if not traces & {one.document.trace for one in home}]

@@ -178,6 +178,19 @@ class TestAttempts:
         found = version(view(*STAY, *lines, said("2026-03-05 14:02", own, trace=LOG)))
         assert [(attempt.accepted, len(attempt.sendings)) for attempt in found.attempts] == [(True, 2)]
 
+    def test_a_line_after_a_failure_is_another_attempt(self) -> None:
+        """The platform could not send; hours later it could."""
+        own = handle("document", 1)
+        failed = said("2026-03-05 14:01", own, accepted=False, trace=LOG, layer="technical", code="timeout")
+        lines = (traced("2026-03-05 14:01", LOG, own), traced("2026-03-05 23:02", LOG, own))
+        found = version(view(*STAY, *lines, failed, said("2026-03-05 23:02", own, trace=LOG)))
+        assert [(attempt.failed, attempt.accepted) for attempt in found.attempts] == [(True, False), (False, True)]
+
+    def test_a_named_trace_is_never_tied_by_its_nearness(self) -> None:
+        """It names another document of the same patient, type and day: there are two."""
+        other = traced("2026-03-05 15:05", id=None, chain=handle("chain", 9), version=1)
+        assert len(view(*STAY, document("2026-03-05 15:00"), other).reports) == 2
+
     @pytest.mark.parametrize(
         ("weaker", "stronger"), [(LOG, TRANSACTION), (LOG, ZAM), (ZAM, TRANSACTION), (AUDIT, TRANSACTION), (LOG, AUDIT)]
     )
