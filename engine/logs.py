@@ -57,7 +57,7 @@ _OURS: Final = Path(__file__).parent
 _EVENT: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+){0,7}")
 _PLACE: Final = re.compile(
     r"(MSH|EVN|PID|PD1|PV1|PV2|MRG|OBR|OBX|ORC|TXA|PRT|ROL|NK1|ERR|MSA|SCH|RXE|SFT|BHS|BTS|FHS|FTS|NTE|ACC|IN1|AL1|DG1|PR1"
-    r"|Z[A-Z][A-Z0-9])(\[\d{1,6}\])?(-\d{1,3}(\.\d{1,3}){0,2}(\[\d{1,4}\])?)?|(byte|line|part|entry) \d{1,12}"
+    r"|Z[A-Z][A-Z0-9])(\[\d{1,6}\])?(-\d{1,3}(\.\d{1,3}){0,2}(\[\d{1,4}\])?)?|(byte|line|part|entry) \d{1,12}|field [a-z0-9_]{1,20}|line|message|file"
 )
 _VERSION: Final = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}([a-z]{1,4}\d{0,6})?")
 _TYPE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")

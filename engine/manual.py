@@ -15,6 +15,7 @@ from msgspec import NODEFAULT, Struct
 from engine import inventory, privacy
 from engine.config import Config, Establishment, Feed, Http, Indicators, Log
 from engine.limits import Limits
+from engine.parsers.log_mapping import LogMapping
 from engine.strict import settings, unwrap
 
 _WORDS: Final = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
@@ -68,6 +69,7 @@ def page(listeners: Mapping[str, Described]) -> str:
             f"{_doc(declaration.settings)} Payloads: {declaration.emits}. Acknowledgement: {declaration.acknowledges}.\n",
             _table(declaration.settings, skip=tuple(settings(Feed))),
         ]
+    parts += _section("Mapping of a log (a file of its own)", LogMapping)
     parts += [_keys(), _inventory()]
     return "\n".join(parts)
 
