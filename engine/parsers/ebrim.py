@@ -48,6 +48,7 @@ _SLOTS: Final = frozenset(
         "OriginalStatus",
         "NewStatus",
         "SubmissionSetStatus",
+        "PreviousVersion",
     }
 )
 _OBJECTS: Final = frozenset({"ExtrinsicObject", "RegistryPackage", "Association"})

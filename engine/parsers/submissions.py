@@ -95,8 +95,8 @@ def _with(context: Context, found: Patient, value: str, name: str, oid: str) -> 
     if authority != INS_NONE:
         pseudonym = context.pseudonym("ins", "", _utf8(value.upper()))
         return Patient(found.ipp, pseudonym, authority) if found.ins is None else found
-    if found.ipp is not None:
-        return found
+    if found.ipp is not None or identifiers.root(oid).startswith(ins.ROOT_PREFIX):
+        return found  # an INS-C, or the NIR of who opens the rights, is no number of the hospital's
     return Patient(context.pseudonym("ipp", context.scope(name, oid), _utf8(value)), found.ins, found.ins_root)
 
 

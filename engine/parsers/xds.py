@@ -95,7 +95,7 @@ def _dispatch(message: Message, context: Context, *, failed: bool) -> Parsed:
 
 def _transaction(action: str) -> str:
     """The transaction of a ``wsa:Action``; empty when it is none of ours."""
-    bare = action.strip().rpartition(":")[2].removesuffix("Response").removesuffix("-b")
+    bare = action.strip().rpartition(":")[2].removesuffix("Response").removesuffix("-").removesuffix("-b")
     return next((name for end, name in _TRANSACTIONS if bare.endswith(end)), "")
 
 

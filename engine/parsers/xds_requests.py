@@ -253,5 +253,5 @@ def _source(association: RegistryObject) -> str:
 
 
 def updates(message: Message) -> bool:
-    """Whether a request changes the availability of a document: ITI-57, were its action unknown."""
-    return any(_kind(one) == _UPDATES for one in message.registry.associations)
+    """Whether a request changes a document, or its availability: ITI-57, were its action unknown (ITI TF-2 3.57.4.1.3)."""
+    return any(_kind(one) == _UPDATES or one.slot("PreviousVersion") for one in message.registry.associations)

@@ -260,6 +260,9 @@ class TestSubmission:
         for one in (who(PATIENT, nir), who(dated, ""), who("", PATIENT), who("IPP000777^^^&1.2.3&ISO^PI", PATIENT)):
             assert (one.ins, one.ins_root, one.ipp) == (expected.ins, INS_TEST, expected.ipp)
         assert who("", "").ins_root == INS_NIR
+        calculated = "1234567890123456789012^^^&1.2.250.1.213.1.4.2&ISO^INS-C^^20100907"
+        one = who(calculated, calculated, ipp="")
+        assert (one.ins_root, one.ipp) == (INS_NIR, None)  # an INS-C is no number of the hospital's
         assert who(PATIENT, PATIENT, "").ipp is None
         foreign = document(
             parse(build.plain(build.entry(patient="12^^^&1.2.3&ISO^PI", ipp=""), build.submission_set(patient="")))
@@ -364,11 +367,20 @@ class TestDeletion:
         """The association tells an ITI-57 from an ITI-42."""
         assert parse(build.deletion(build.removal(), action="")).message == "ITI-57"
 
+    def test_new_metadata_without_action(self) -> None:
+        """A masking, told by the version that it follows, submits nothing, though it repeats the whole entry."""
+        member = build.association(
+            build.MEMBER, "SubmissionSet01", "Document01", SubmissionSetStatus="Original", PreviousVersion="5"
+        )
+        found = parse(build.deletion(build.entry(), member, action=""))
+        assert (found.message, found.facts, codes(found)) == ("ITI-57", (), ["update-without-deletion"])
+
     def test_an_answer(self) -> None:
         """Its answer is the DMP's word on it."""
-        found = parse(build.answer(build.registry("Success"), action=f"{build.UPDATE}Response"))
-        assert found.message == "ITI-57 response"
-        assert outcome(found).exchange == MESSAGE_KEY
+        for end in ("Response", "-Response"):
+            found = parse(build.answer(build.registry("Success"), action=f"{build.UPDATE}{end}"))
+            assert found.message == "ITI-57 response"
+            assert outcome(found).exchange == MESSAGE_KEY
 
 
 class TestAnswer:
