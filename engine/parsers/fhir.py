@@ -8,6 +8,7 @@ came in, whose ``X-Request-Id`` joins a request to its response. A request and i
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Final
 
 from msgspec import Raw, Struct
@@ -23,6 +24,7 @@ from engine.parsers import (
     fhir_structure,
     fhir_submission,
     http_head,
+    soap_reader,
     submissions,
 )
 from engine.parsers.context import Context
@@ -48,7 +50,11 @@ CODES: Final[dict[str, str]] = {
 REJECTIONS: Final = frozenset({*fhir_elements.CODES, "fhir-unjoined"})
 """Those of :data:`CODES` that keep a whole payload from being read."""
 
-
+_FOUND: Final = "searchset"
+# The start tag of a resource in XML: its namespace, by default or under the prefix of the element.
+_XML: Final = re.compile(
+    rb"<(?:([A-Za-z_][\w.-]{0,40}):)?[A-Z][A-Za-z]{1,64}(?=\s)[^>]{0,2000}?\sxmlns(?(1):\1|)\s*=\s*[\"']http://hl7\.org/fhir[\"']"
+)
 _LONGEST: Final = 1_000  # characters of an identity
 # The others could be any text of the sender: no place begins with them.
 _READ: Final = frozenset({"AuditEvent", "Bundle", "DocumentReference", "OperationOutcome"})
@@ -151,7 +157,7 @@ def _bundle(found: Bundle, place: str, origin: Origin, context: Context) -> Part
     if found.type == "transaction-response":
         reply = fhir_response.bundle(found, place, origin.status, context)
         return _answer(reply, "ITI-65 response", place, origin, context)
-    if found.type in {"batch", "batch-response", "collection"}:
+    if found.type in {"batch", "batch-response", "collection"} or (found.type == _FOUND and origin.status < 400):
         return _each(found, place, origin, context)
     if origin.status >= 400:
         return _answer(Reply(fhir_response.line(origin.status)), "FHIR response", place, origin, context)
@@ -159,7 +165,10 @@ def _bundle(found: Bundle, place: str, origin: Origin, context: Context) -> Part
 
 
 def _each(found: Bundle, place: str, origin: Origin, context: Context) -> Part:
-    """A Bundle each entry of which stands for itself; in a collection, a response answers the request before it."""
+    """A Bundle each entry of which stands for itself; in a collection, a response answers the request before it.
+
+    Of what a search found, only audit events are read (ITI-81): the documents that it lists were not submitted by it.
+    """
     entries = found.entry or ()
     if len(entries) > MAX_ENTRIES:
         raise ParseError("fhir-too-many", f"{place}.entry")
@@ -171,6 +180,8 @@ def _each(found: Bundle, place: str, origin: Origin, context: Context) -> Part:
     at = 0
     for index, entry in enumerate(entries):
         where = f"{place}.entry[{index}]"
+        if found.type == _FOUND and peek(entry.resource, f"{where}.resource").resource_type != "AuditEvent":
+            continue
         if batch:
             own = _origin(fhir_batch.numbered(ids, index), origin.at, 0, context)
         else:
@@ -186,7 +197,7 @@ def _each(found: Bundle, place: str, origin: Origin, context: Context) -> Part:
         at = at or part.at
     if not facts and not flags:
         return _other()
-    return Part(f"FHIR {'batch' if batch else 'collection'}", tuple(facts), tuple(flags), at)
+    return Part(f"FHIR {'batch' if batch else found.type}", tuple(facts), tuple(flags), at)
 
 
 def _entry(data: Raw, place: str, own: Origin, context: Context) -> Part:
@@ -226,6 +237,8 @@ def _recognises(head: bytes) -> bool:
     first = bytes(fhir_batch.trimmed(message.body)[:1])
     if first in (b"{", b"["):
         return True
+    if first == b"<" and _XML.match(head, max(soap_reader.root(head, len(head) - len(message.body)), 0)) is not None:
+        return True  # to be told what it is
     kind = http_head.media_type(message.headers.get("content-type", ""))[0]
     return "fhir" in kind or (kind == "application/json" and not first)
 

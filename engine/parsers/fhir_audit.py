@@ -21,7 +21,7 @@ CODES: Final[dict[str, str]] = {
     "fhir-audit-not-submission": "An AuditEvent of another event than ITI-65, ITI-105, ITI-41 or ITI-42: nothing to count; send only those to spare the engine.",
     "fhir-audit-outcome-unknown": "The AuditEvent does not say how the event ended (outcome): no answer is counted.",
     "fhir-audit-without-patient": "The AuditEvent of a submission names no patient by INS or IPP: only another trace can tell whose document it is.",
-    "fhir-audit-without-set": "The AuditEvent of a submission names no submission set: it can be joined with nothing and is not counted.",
+    "fhir-audit-without-set": "The AuditEvent of a submission names no submission set (of an ITI-105, no document): it can be joined with nothing and is not counted.",
 }
 """Remarks on an audit event."""
 
@@ -37,6 +37,7 @@ _OUTCOMES: Final = {  # R4; R5 (issue severities), of which DICOM has the same f
     "error": "audit-8",
     "fatal": "audit-12",
 }
+_ALONE: Final = "ITI-105"
 _REQUEST_ID: Final = "xrequestid"  # BALP, BasicAuditEntityType
 _LIST: Final = re.compile(r"(?:\A|/)List(?:/|\?|\Z)")
 
@@ -89,7 +90,7 @@ def audit(resource: Raw | memoryview, place: str, context: Context) -> Audit:
     if not kind:
         return Audit((), "", at, identity, (Flag("fhir-audit-not-submission", place),))
     home = Home.contained(event.contained, place)
-    key, who = _named(event, place, home, context)
+    key, who = _named(event, kind, place, home, context)
     if key is None:
         return Audit((), kind, at, identity, (Flag("fhir-audit-without-set", f"{place}.entity"),))
     flags: list[Flag] = []
@@ -116,14 +117,16 @@ def _codes(event: AuditEvent, place: str) -> list[str]:
     return [code for one in concepts for code in one.codes()]
 
 
-def _named(event: AuditEvent, place: str, home: Home, context: Context) -> tuple[bytes | None, submissions.Patient]:
+def _named(
+    event: AuditEvent, kind: str, place: str, home: Home, context: Context
+) -> tuple[bytes | None, submissions.Patient]:
     """The key of the submission, and its patient.
 
     The surest key is the uniqueId of the set; then the id of the request (BALP), which the request's own head may tell; then the
-    server's name of the List.
+    server's name of the List. An ITI-105 has no set: its DocumentReference takes that place.
     """
     who = patient(context, identified(event.patient, f"{place}.patient", home))
-    unique = request = listed_as = ""
+    unique = document = request = listed_as = ""
     for index, entity in enumerate(event.entity or ()):
         where = f"{place}.entity[{index}].what"
         kinds = entity.type.codes() if entity.type is not None else ()
@@ -136,6 +139,10 @@ def _named(event: AuditEvent, place: str, home: Home, context: Context) -> tuple
             who = patient(context, identified(what, where, home), who)
         elif any(code.lower() == _REQUEST_ID for code in kinds):
             request = request or written(what.identifier)
+        elif kind == _ALONE and ("4" in roles or name(reference).startswith("documentreference/")):
+            found = [text for one in identified(what, where, home) if (text := written(one))]
+            document = document or next((text for text in found if not text.lower().startswith("urn:uuid:")), "")
+            listed_as = listed_as or (name(reference) if reference else "")
         elif "20" in roles or _LIST.search(reference):
             found = [text for one in identified(what, where, home) if (text := written(one))]
             if reference[:8].lower() == "urn:oid:":
@@ -149,6 +156,8 @@ def _named(event: AuditEvent, place: str, home: Home, context: Context) -> tuple
         return submissions.set_key(context, unique), who
     if request:
         return submissions.message_key(context, request), who
+    if document:
+        return submissions.document_id(context, document), who
     return (list_key(context, listed_as) if listed_as else None), who
 
 

@@ -6,13 +6,14 @@ IHE MHD 4.2 (FHIR R4) as taken up by PDSm, and R5 where its elements differ. The
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from msgspec import Raw, Struct
 
 from engine.errors import Flag, ParseError
 from engine.facts import Document
-from engine.parsers import kinds, submissions
+from engine.parsers import identifiers, kinds, submissions
 from engine.parsers.context import Context
 from engine.parsers.fhir_document import (
     DocumentReference,
@@ -30,6 +31,7 @@ from engine.parsers.fhir_elements import (
     Bundle,
     Concept,
     Element,
+    Entry,
     Extension,
     Identifier,
     Period,
@@ -47,9 +49,11 @@ from engine.parsers.submissions import Patient
 CODES: Final[dict[str, str]] = {
     "fhir-content-missing": "The DocumentReference names a Binary that the bundle does not hold: the document is known by its metadata alone.",
     "fhir-content-unreadable": "The document in the bundle is no base64, or larger than the limit: it is known by its metadata alone.",
-    "fhir-document-unnamed": "The DocumentReference has neither identifier nor hash: its document cannot be followed.",
+    "fhir-document-unnamed": "The DocumentReference has neither identifier nor hash, nor its document: it cannot be followed.",
+    "fhir-document-updated": "A DocumentReference that the server has is changed (PUT without document): nothing was submitted.",
     "fhir-hash-not-sha1": "Attachment.hash is not a SHA-1: it is passed over.",
     "fhir-patient-unnamed": "No INS and no IPP can be read of the subject: use a logical or conditional reference.",
+    "fhir-replaced-unknown": "The replaced document is named by the server's own reference alone: have relatesTo.target carry its identifier.",
     "fhir-set-unnamed": "The bundle has no submission set (List) with an identifier: an audit message cannot be tied to it.",
 }
 """Remarks on a submission."""
@@ -73,6 +77,19 @@ class Binary(Element, frozen=True, gc=False, rename="camel"):
     """Binary."""
 
     data: Raw = ABSENT
+
+
+class _Listed(Struct, frozen=True):
+    """A DocumentReference among the entries of a bundle."""
+
+    place: str
+    entry: Entry
+    reference: DocumentReference
+
+    def names(self) -> tuple[str, ...]:
+        """What another entry may call it."""
+        own = (self.entry.full_url or "", f"DocumentReference/{self.reference.id}" if self.reference.id else "")
+        return tuple(name(text) for text in own if text)
 
 
 class Origin(Struct, frozen=True):
@@ -100,18 +117,18 @@ def bundle(found: Bundle, place: str, origin: Origin, context: Context) -> Submi
     if len(entries) > MAX_ENTRIES:
         raise ParseError("fhir-too-many", f"{place}.entry")
     home = Home()
-    references: list[tuple[str, Raw]] = []
+    listed: list[_Listed] = []
     sets: list[tuple[str, SubmissionSet]] = []
     for index, entry in enumerate(entries):
         where = f"{place}.entry[{index}].resource"
         kind = peek(entry.resource, where).resource_type or ""
         if kind == "DocumentReference":
-            references.append((where, entry.resource))
+            listed.append(_Listed(where, entry, read(entry.resource, DocumentReference, where)))
         elif kind == "List":
             sets.append((where, read(entry.resource, SubmissionSet, where)))
         if kind and entry.full_url:
             home.add(entry.full_url, entry.resource)
-    if not references:
+    if not listed:
         return None
     where, chosen = _submission_set(sets)
     flags: list[Flag] = []
@@ -129,9 +146,11 @@ def bundle(found: Bundle, place: str, origin: Origin, context: Context) -> Submi
     who = patient(context, _extended(chosen.extension, f"{where}.extension", homes), who)
     at = seconds(chosen.date, context) or origin.at or seconds(found.timestamp, context)
     documents: list[Document] = []
-    for where, resource in references:
-        reference = read(resource, DocumentReference, where)
-        made, remarks = _document(reference, where, home, who, keys, at, len(documents), context)
+    former = _former(listed)
+    for number, one in enumerate(listed):
+        if number in former:
+            continue
+        made, remarks = _document(one.reference, one.place, home, who, keys, at, len(documents), context, one.entry)
         flags += remarks
         if made is not None:
             documents.append(made)
@@ -143,7 +162,8 @@ def bundle(found: Bundle, place: str, origin: Origin, context: Context) -> Submi
 def alone(resource: Raw | memoryview, place: str, origin: Origin, context: Context) -> Submission:
     """One DocumentReference: ITI-105, or the word that it is in error."""
     reference = read(resource, DocumentReference, place)
-    made, flags = _document(reference, place, Home(), Patient(), origin.keys, origin.at, 0, context)
+    entry = Entry(resource=Raw(resource))
+    made, flags = _document(reference, place, Home(), Patient(), origin.keys, origin.at, 0, context, entry)
     identity = (*origin.ids, "")[0]
     return Submission(
         (made,) if made is not None else (), origin.keys, made.at if made is not None else 0, identity, tuple(flags)
@@ -156,6 +176,21 @@ def set_id(resource: Raw, place: str) -> str:
     return _set_id(found) if found.code is None or _SET in found.code.codes() else ""
 
 
+def _former(listed: list[_Listed]) -> set[int]:
+    """Those that another one replaces: the bundle tells them again (MHD, PDSm), it does not submit them."""
+    names: dict[str, int] = {}
+    for number, one in enumerate(listed):
+        for text in one.names():
+            names.setdefault(text, number)
+    return {
+        target
+        for number, one in enumerate(listed)
+        for relation in one.reference.relates_to or ()
+        if relation.replaces() and relation.target is not None and relation.target.reference
+        if (target := names.get(name(relation.target.reference), number)) != number
+    }
+
+
 def _document(
     reference: DocumentReference,
     place: str,
@@ -165,6 +200,7 @@ def _document(
     at: int,
     position: int,
     context: Context,
+    entry_of: Entry,
 ) -> tuple[Document | None, list[Flag]]:
     """The fact of one DocumentReference, and what is odd in it."""
     flags: list[Flag] = []
@@ -187,21 +223,28 @@ def _document(
     unique, entry = document_names(reference)
     chosen, where = rendering(reference, place)
     attachment = chosen.attachment or Attachment()
-    digest = submissions.sha1(context, sha1(attachment.hash))
-    if attachment.hash and digest is None:
+    digest = sha1(attachment.hash)
+    if attachment.hash and not digest:
         flags.append(Flag("fhir-hash-not-sha1", f"{where}.attachment.hash"))
-    if not unique and not entry and digest is None:
-        flags.append(Flag("fhir-document-unnamed", place))
     deletion = reference.status == "entered-in-error"
     octets, remark = (None, "") if deletion else _octets(attachment, home, where, context)
+    if octets is None and not deletion and entry_of.request is not None and entry_of.request.method == "PUT":
+        return None, [Flag("fhir-document-updated", place)]
+    if octets is not None and not digest:
+        digest = hashlib.sha1(octets, usedforsecurity=False).hexdigest()
+    if not unique and not entry and not digest:
+        flags.append(Flag("fhir-document-unnamed", place))
     if remark:
         flags.append(Flag(remark, f"{where}.attachment"))
-    replaced, replaced_entry = _replaced(reference, place, homes, context)
+    target = _replaced(reference, place, homes, context)
+    replaced, replaced_entry = target or ("", None)
+    if target == ("", None):
+        flags.append(Flag("fhir-replaced-unknown", f"{place}.relatesTo"))
     named = submissions.entry_id(context, entry) if entry else None
     period = around.period or reference.period or Period()
     created = seconds(reference.date, context)
     # A key of its own is the document itself: an answer that names it finds it.
-    own = keys or (_own_key(unique, entry, attachment.hash or "", reference.id or "", context),)
+    own = keys or (_own_key(unique, entry or digest, entry_of.resource, context),)
     made = submissions.document(
         context,
         at=at or created,
@@ -215,8 +258,8 @@ def _document(
         replaces=replaced,
         replaces_entry=replaced_entry,
         entry=named,
-        digest=digest,
-        request="deletion" if deletion else "replacement" if replaced or replaced_entry is not None else "initial",
+        digest=submissions.sha1(context, digest),
+        request="deletion" if deletion else "initial" if target is None else "replacement",
         type_code=code,
         format_code=format_code(chosen),
         created=created,
@@ -227,10 +270,12 @@ def _document(
     return made, flags
 
 
-def _own_key(unique: str, entry: str, digest: str, number: str, context: Context) -> bytes:
+def _own_key(unique: str, other: str, resource: Raw, context: Context) -> bytes:
     if unique:
         return submissions.document_id(context, unique)
-    return submissions.message_key(context, f"DocumentReference {entry or digest or number}")
+    # The id of a resource that is created is its sender's, and serves again.
+    number = other or hashlib.blake2b(resource, digest_size=16).hexdigest()
+    return submissions.message_key(context, f"DocumentReference {number}")
 
 
 def _submission_set(sets: list[tuple[str, SubmissionSet]]) -> tuple[str, SubmissionSet]:
@@ -245,9 +290,13 @@ def _submission_set(sets: list[tuple[str, SubmissionSet]]) -> tuple[str, Submiss
 
 
 def _set_id(found: SubmissionSet) -> str:
-    names = [text for one in found.identifier or () if (text := written(one))]
-    # A List may also carry the entryUUID; the uniqueId is an OID.
-    return next((text for text in names if not text.lower().startswith("urn:uuid:")), names[0] if names else "")
+    names = [(one, text) for one in found.identifier or () if (text := written(one))]
+    # A List may also carry the entryUUID (use "official") and local names; the uniqueId is an OID, or at least "usual" (MHD 2:3.65.4.1.2.1).
+    rank = [
+        (text.lower().startswith("urn:uuid:"), not identifiers.is_oid(identifiers.root(text)), one.use != "usual")
+        for one, text in names
+    ]
+    return names[rank.index(min(rank))][1] if names else ""
 
 
 def _extended(extensions: tuple[Extension, ...] | None, place: str, homes: tuple[Home, ...]) -> list[Identifier]:
@@ -268,7 +317,7 @@ def _completed(subject: Patient, who: Patient) -> Patient:
 
 
 def _octets(attachment: Attachment, home: Home, place: str, context: Context) -> tuple[bytes | None, str]:
-    """The document itself, or why there is none: in the attachment, or in the Binary that it names."""
+    """The document itself, or why there is none: in the attachment, or in the Binary that it names; a FHIR document is not read."""
     data: Raw = attachment.data
     if not present(data):
         url = attachment.url or ""
@@ -276,8 +325,9 @@ def _octets(attachment: Attachment, home: Home, place: str, context: Context) ->
         if target is None:
             # Another URL than one of the bundle is a document that stays where it is: nothing is missing.
             return None, "fhir-content-missing" if url[:4].lower() == "urn:" else ""
-        if peek(target, place).resource_type != "Binary":
-            return None, "fhir-content-missing"
+        kind = peek(target, place).resource_type
+        if kind != "Binary":
+            return None, "" if kind == "Bundle" else "fhir-content-missing"
         data = read(target, Binary, f"{place}.attachment").data
     octets = content(data, context.max_document_bytes)
     return octets, "" if octets is not None else "fhir-content-unreadable"
@@ -285,12 +335,13 @@ def _octets(attachment: Attachment, home: Home, place: str, context: Context) ->
 
 def _replaced(
     reference: DocumentReference, place: str, homes: tuple[Home, ...], context: Context
-) -> tuple[str, bytes | None]:
-    """uniqueId of the document that this one replaces, and its entryUUID where the reference is one."""
+) -> tuple[str, bytes | None] | None:
+    """uniqueId of the document that this one replaces, and its entryUUID where the reference is one; None: it replaces none."""
+    replaces = False
     for relation in reference.relates_to or ():
         if not relation.replaces() or relation.target is None:
             continue
-        target = relation.target
+        replaces, target = True, relation.target
         unique, entry = "", None
         for one in identified(target, f"{place}.relatesTo.target", *homes):
             text = written(one)
@@ -302,4 +353,4 @@ def _replaced(
             entry = submissions.entry_id(context, name(target.reference).rpartition("/")[2])
         if unique or entry is not None:
             return unique, entry
-    return "", None
+    return ("", None) if replaces else None

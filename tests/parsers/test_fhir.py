@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.facts import TRANSACTION, Document
+from engine.errors import Flag, ParseError
+from engine.facts import AUDIT, TRANSACTION, Document
 from engine.parsers import formats, submissions
 from engine.parsers.context import default
 from tests.parsers.fhir_resources import (
@@ -190,6 +191,44 @@ class TestRequest:
         fact = only(data(bundle(entry(folder), entry(submission_set()), entry(document_reference()))))
         assert fact.exchange == submissions.set_key(CONTEXT, SET)
 
+    def test_the_set_among_its_identifiers(self) -> None:
+        """The uniqueId of a set is its OID; without one, its usual identifier; never the entryUUID or a local number."""
+        local = {"use": "usual", "system": "http://ged.example/lots", "value": "2026-000777"}
+        usual = {
+            "use": "usual",
+            "system": "urn:ietf:rfc:3986",
+            "value": "urn:uuid:00000000-0000-4000-8000-00000000ae02",
+        }
+        official = {"use": "official", "value": "urn:uuid:00000000-0000-4000-8000-00000000ae01"}
+        for identifiers, expected in (
+            ([local, official, oid(SET, "official")], SET),
+            ([official, oid(SET)], SET),
+            ([official, usual], usual["value"]),
+            ([official, local], local["value"]),
+            ([official], official["value"]),
+        ):
+            made = submission_set(identifier=identifiers)
+            fact = only(data(bundle(entry(made), entry(document_reference()))))
+            assert fact.exchange == submissions.set_key(CONTEXT, expected)
+
+    def test_content_that_is_a_fhir_document(self) -> None:
+        """The document may be a Bundle: known by its metadata, its body is not read, and nothing is missing."""
+        inner = {"resourceType": "Bundle", "type": "document", "entry": [{"resource": {"resourceType": "Composition"}}]}
+        parsed = parse(data(bundle(entry(submission_set()), entry(document_reference()), entry(inner, "d0"))))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert (fact.body, parsed.flags) == ("unseen", ())
+
+    def test_without_hash_the_document_is_measured(self) -> None:
+        """Without identifier nor hash, the SHA-1 of the attached bytes names the document."""
+        attachment = {"contentType": "application/pdf", "url": "urn:uuid:00000000-0000-4000-8000-0000000000d0"}
+        reference = document_reference(masterIdentifier=None, content=[{"attachment": attachment}])
+        parsed = parse(data(bundle(entry(submission_set()), entry(reference), entry(binary(b"%PDF-1.7"), "d0"))))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert fact.hash == submissions.sha1(CONTEXT, hashlib.sha1(b"%PDF-1.7").hexdigest())
+        assert (fact.weak, parsed.flags) == (False, ())
+
     def test_nothing_names_the_document(self) -> None:
         """Without identifier nor hash the submission is weak, and said so."""
         reference = document_reference(masterIdentifier=None, content=[{"attachment": {"contentType": "text/xml"}}])
@@ -306,6 +345,50 @@ class TestReplacement:
         assert fact.replaces_entry == submissions.entry_id(CONTEXT, ENTRY)
         assert fact.request == "replacement"
 
+    def test_by_a_name_of_the_server_alone(self) -> None:
+        """A reference that only the server can follow: a replacement all the same, and a remark."""
+        target = {"reference": "DocumentReference/ancien"}
+        reference = document_reference(relatesTo=[{"code": "replaces", "target": target}])
+        parsed = parse(data(bundle(entry(submission_set()), entry(reference), entry(binary(), "d0"))))
+        (fact,) = parsed.facts
+        assert isinstance(fact, Document)
+        assert (fact.request, fact.replaces, fact.replaces_entry) == ("replacement", None, None)
+        assert parsed.flags == (Flag("fhir-replaced-unknown", "Bundle.entry[1].resource.relatesTo"),)
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "urn:uuid:00000000-0000-4000-8000-0000000000d8",
+            "DocumentReference/ancien",
+            "https://x.example/DocumentReference/ancien",
+        ],
+    )
+    def test_the_replaced_one_in_the_bundle_is_not_submitted(self, target: str) -> None:
+        """A bundle may hold the document that it replaces, still current: it names it, and counts once with the new one."""
+        reference = document_reference(relatesTo=[{"code": "replaces", "target": {"reference": target}}])
+        old = document_reference(OLD, id="ancien")
+        for method in ("POST", "PUT"):
+            there = entry(old, "d8") | {"request": {"method": method, "url": "DocumentReference"}}
+            fact = only(data(bundle(entry(submission_set()), there, entry(reference, "d1"), entry(binary(), "d0"))))
+            assert fact.id == submissions.document_id(CONTEXT, DOCUMENT)
+            assert (fact.request, fact.position) == ("replacement", 0)
+
+    def test_a_document_does_not_hide_itself(self) -> None:
+        """A document that says that it replaces itself is submitted."""
+        target = {"reference": "urn:uuid:00000000-0000-4000-8000-0000000000d1"}
+        reference = document_reference(relatesTo=[{"code": "replaces", "target": target}])
+        assert only(data(bundle(entry(submission_set()), entry(reference, "d1")))).request == "replacement"
+
+    def test_a_change_of_metadata_is_no_submission(self) -> None:
+        """PUT without the document changes what the server has; with the document it submits it; in error it takes it out."""
+        change = {"request": {"method": "PUT", "url": "DocumentReference/12"}}
+        parsed = parse(data(bundle(entry(submission_set()), entry(document_reference(), "d1") | change)))
+        assert parsed.facts == ()
+        assert parsed.flags == (Flag("fhir-document-updated", "Bundle.entry[1].resource"),)
+        assert only(data(bundle(entry(document_reference(), "d1") | change, entry(binary(), "d0")))).body == "cda"
+        gone = document_reference(status="entered-in-error")
+        assert only(data(bundle(entry(gone, "d1") | change))).request == "deletion"
+
     def test_other_relations(self) -> None:
         """A transformation or an addition replaces nothing."""
         reference = document_reference(relatesTo=[{"code": "transforms", "target": {"identifier": oid(OLD)}}])
@@ -406,6 +489,15 @@ class TestAlone:
         assert fact.exchange == fact.id
         assert fact.at == CREATED
 
+    def test_two_without_a_name_are_two(self) -> None:
+        """What nothing names is its own bytes: two such documents share no key, whatever id their senders gave them."""
+        content = [{"attachment": {"contentType": "text/xml"}}]
+        one, two = (
+            only(data(document_reference(masterIdentifier=None, id="doc", content=content, date=date)))
+            for date in ("2026-03-10T16:15:00+01:00", "2026-03-10T16:16:00+01:00")
+        )
+        assert one.exchange != two.exchange
+
     def test_in_error_is_a_deletion(self) -> None:
         """entered-in-error takes the document out, under the key of the request."""
         parsed = parse(asked() + data(document_reference(status="entered-in-error")))
@@ -431,6 +523,47 @@ class TestAlone:
         parsed = parse(data(resource))
         assert parsed.facts == ()
         assert {flag.code for flag in parsed.flags} == {"fhir-not-a-submission"}
+
+
+def test_audit_events_that_a_search_found() -> None:
+    """Of an answer of an audit repository (ITI-81) the audit events are read; the documents of any other search are not."""
+    found = bundle({"resource": audit_event()}, {"resource": document_reference()}, type="searchset")
+    for payload in (data(found), head(start="HTTP/1.1 200 OK") + data(found)):
+        parsed = parse(payload)
+        assert parsed.message == "FHIR searchset"
+        assert [getattr(fact, "trace", "") for fact in parsed.facts] == [AUDIT, AUDIT]
+        assert parsed.flags == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<AuditEvent xmlns="http://hl7.org/fhir"><id value="a"/></AuditEvent>',
+        "<?xml version='1.0'?>\n<!-- x -->\n<Bundle \n  xmlns='http://hl7.org/fhir'>",
+        '<f:Bundle xmlns:a="urn:x" xmlns:f="http://hl7.org/fhir"/>',
+    ],
+)
+def test_xml_is_told_what_it_is(text: str) -> None:
+    """FHIR in XML, with or without a head, is refused as such, and not as a CDA or an unknown format."""
+    for payload in (text.encode(), b"\xef\xbb\xbf" + text.encode(), head() + text.encode()):
+        assert formats.of(payload).name == "fhir"
+        with pytest.raises(ParseError, match="fhir-xml"):
+            formats.parse(payload, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:fhir="http://hl7.org/fhir"/>',
+        '<Envelope xmlns="http://www.w3.org/2003/05/soap-envelope"><Bundle xmlns="http://hl7.org/fhir"/></Envelope>',
+        "<",
+        "<!DOCTYPE x>",
+        "<?xml",
+    ],
+)
+def test_other_xml_is_not_fhir(text: str) -> None:
+    """Another root, whatever namespaces it declares, is left to the other formats."""
+    assert formats.of(text.encode()).name != "fhir"
 
 
 def test_recognised_among_the_formats() -> None:

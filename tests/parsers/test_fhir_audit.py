@@ -6,10 +6,23 @@ from typing import Any
 
 import pytest
 
-from engine.facts import AUDIT, Outcome, Submission
+from engine.facts import AUDIT, Document, Outcome, Submission
 from engine.parsers import fhir_audit, submissions
 from engine.parsers.context import default
-from tests.parsers.fhir_resources import AT, INS, INS_ROOT, REQUEST, SET, audit_event, data, identifier, parse
+from tests.parsers.fhir_resources import (
+    AT,
+    DOCUMENT,
+    INS,
+    INS_ROOT,
+    REQUEST,
+    SET,
+    audit_event,
+    data,
+    document_reference,
+    identifier,
+    oid,
+    parse,
+)
 
 CONTEXT = default()
 PATIENT = audit_event()["entity"][0]
@@ -97,6 +110,21 @@ def test_keys_by_trust() -> None:
     for what in ({"reference": f"List?identifier=urn:oid:{SET}"}, {"reference": f"urn:oid:{SET}"}):
         by_set, _ = facts(audit_event(entity=[PATIENT, asked, job(**what)]))
         assert by_set.key == submissions.set_key(CONTEXT, SET)
+
+
+def test_a_document_published_alone() -> None:
+    """ITI-105 has no set: its document is the key, by its uniqueId as in the request, else by the server's name of it."""
+    request = parse(data(document_reference())).facts[0]
+    assert isinstance(request, Document)
+    data_role = {"role": {"coding": [{"code": "4"}]}}
+    logical, outcome = facts(
+        audit_event("ITI-105", entity=[PATIENT, data_role | {"what": {"identifier": oid(DOCUMENT)}}])
+    )
+    assert logical.key == outcome.exchange == request.exchange
+    literal, _ = facts(audit_event("ITI-105", entity=[PATIENT, {"what": {"reference": "DocumentReference/12"}}]))
+    assert literal.key == fhir_audit.list_key(CONTEXT, "https://dmp.example/fhir/DocumentReference/12")
+    parsed = parse(data(audit_event("ITI-65", entity=[PATIENT, {"what": {"reference": "DocumentReference/12"}}])))
+    assert [flag.code for flag in parsed.flags] == ["fhir-audit-without-set"]
 
 
 def test_without_set() -> None:
