@@ -39,7 +39,9 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 # rsyslog writes the control characters of what it relays as #ooo; a character reference (&#012;) is none of them.
 _ESCAPED: Final = re.compile(rb"(?<!&)#01([125])")
 _CONTROL: Final = {b"1": b"\t", b"2": b"\n", b"5": b"\r"}
-_PRI: Final = re.compile(rb"\s*<[0-9]{1,3}>")
+# A dump of the wire keeps the count of octets before the message (RFC 6587 section 3.4.1).
+_PRI: Final = re.compile(rb"\s*(?:[1-9][0-9]{0,8} )?<[0-9]{1,3}>")
+_COUNT: Final = re.compile(rb"\s*[1-9][0-9]{0,8} <")
 
 
 def parse(payload: bytes, context: Context) -> Parsed:
@@ -97,7 +99,7 @@ def _split(payload: bytes) -> Iterable[bytes]:
     """The messages of a file of them, in either framing; a payload that is one message is itself."""
     framer = Framer(len(payload))
     found = [event for event in framer.feed(payload) + framer.close() if isinstance(event, bytes)]
-    return found if len(found) > 1 else (payload,)
+    return found if len(found) > 1 or (found and _COUNT.match(payload)) else (payload,)
 
 
 FORMAT: Final = Format(name="syslog", title="syslog message", recognises=_recognises, parse=parse, split=_split)

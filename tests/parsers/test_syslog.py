@@ -120,6 +120,13 @@ class TestHeader:
         assert list(formats.split(message(PRETTY) + b"\n")) == [message(PRETTY) + b"\n"]
         assert list(syslog.FORMAT.split(b"")) == [b""]
 
+    def test_a_file_that_kept_its_count(self) -> None:
+        """One message dumped from the wire with its count of octets is recognised, and read without it."""
+        dumped = counted(message(AUDIT))
+        assert formats.of(dumped).name == "syslog"
+        assert list(formats.split(dumped)) == [message(AUDIT)]
+        assert list(formats.split(dumped[:-1])) == [dumped[:-1]]
+
     def test_two_others_are_two(self) -> None:
         """Messages without an audit are told apart by their bytes: none of them counts as a reused control id."""
         one, two = (syslog.parse(b"<13>1 - - - - - - %d" % number, CONTEXT) for number in (1, 2))
