@@ -67,6 +67,8 @@ class Fates:
             report.direct, self.companion = True, 0
         weights = _WEIGHTS | _TRACED.get(platform.trace, {})
         quick = at > self.clock.now - 6 * DAY
+        if at > self.clock.now - 30 * HOUR and not platform.plain:
+            weights["silent"] *= 6  # of the last day, many answers are still awaited
         names = only or (_QUICK if quick else tuple(weights))
         if (
             report.stay is None or not report.stay.counted

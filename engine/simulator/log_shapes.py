@@ -89,6 +89,8 @@ class Shapes:
     def _shape(self, submission: Submission, answer: Answer | None) -> str:
         entries, report = submission.entries, submission.report
         shape = self.random.choices(list(_SHAPES), list(_SHAPES.values()))[0]
+        if report.direct and answer is not None and answer.at - submission.at > DAY:
+            return "two"  # a line of the answer alone would hide when it was sent, which decides the weaker rates
         if len(submission.traces) > 1 or not submission.alone or len(entries) > 1 or submission.disputed:
             return shape if shape in ("full", "two", "split") else "full"
         if answer is not None and answer.failed and shape not in ("two", "split"):
