@@ -52,7 +52,6 @@ _HL7: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t]*(?:\xef\xbb\xbf)?(?:MSH|F
 _HL7_START: Final = re.compile(rb"[\s\x0b]*(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)[^\w\s]")
 _XML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<[A-Za-z_?!]|\xff\xfe<\x00|\xfe\xff\x00<|<\x00|\x00<")
 _HEAD: Final = 1 << 16  # of a file, where its first message must begin
-_LOINC: Final = re.compile(r"[0-9]{1,7}-[0-9]", re.ASCII)
 _XPATH: Final = re.compile(r"/ClinicalDocument/(?:.*/)?(?=[^/]+/[^/]+$)")  # all but the last two steps
 _BODY_MAIL: Final = "CORPSMAIL"  # OBX-3 of the text of a mail, which is no document
 _PLACEHOLDER: Final = "document-not-xml"
@@ -255,7 +254,7 @@ class _Checker:
             parsed = parse(raw, self._traced)
         except ParseError as error:
             return Result(name, form, False, (Flag(error.code, error.where),))
-        trace = check_traces.read(parsed, self._kinds, allow_test=self._allow_test, known_type=_known_type)
+        trace = check_traces.read(parsed, self._kinds, allow_test=self._allow_test, known_type=kinds.code)
         return Result(name, form, True, tuple(dict.fromkeys(parsed.flags)), parsed.message, trace=trace)
 
     def _message(self, name: str, raw: bytes) -> Result:
@@ -305,17 +304,12 @@ class _Checker:
             yield _readable(where, found, qualified=verdict.qualified and same)
 
 
-def _known_type(code: str) -> str:
-    """Anything else than a code of a public table could be a value that strayed there."""
-    return code if code in kinds.TABLE or _LOINC.fullmatch(code) else ""
-
-
 def _readable(where: str, found: cda.Cda, *, qualified: bool) -> Document:
     return Document(
         where=where,
         ok=True,
         problems=tuple(dict.fromkeys(found.flags)),
-        type_code=_known_type(found.type_code),
+        type_code=kinds.code(found.type_code),
         kind=found.kind,
         level=found.level,
         ins=Ins(

@@ -7,7 +7,6 @@ of the establishment gives no :class:`Document`: mails that come in (profile CIS
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -40,7 +39,6 @@ _BIOLOGY: Final = frozenset("LAB CH HM MB MCB MYC BG BLB SR TX IMM VR GE CG TCX 
 _IMAGING: Final = frozenset("RAD RUS RX CT NMR NMS NUC VUS OUS CUS XRC VR2 MRI IMG ECH IRM".split())
 # Types of OBX-5 that can hold neither a document nor a flag of the volet (HL7 v2.5 chapter 2, data types).
 _PLAIN: Final = frozenset({b"NM", b"SN", b"TX", b"FT", b"DT", b"TM", b"TS", b"DTM", b"NA", b"MA"})
-_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
 
 
 class _Envelope(Struct, frozen=True):
@@ -230,7 +228,7 @@ def _fact(
     if header is not None:
         own_id, alias = header.id or own_id, own_id
         parent = header.replaces or parent
-        code = header.type_code if _CODE.fullmatch(header.type_code) else code
+        code = kinds.code(header.type_code) or code
         extra = (extension or root for root, extension in header.orders)
         orders = tuple(
             dict.fromkeys((*orders, *(pseudonym("order", context.domain, _utf8(one)) for one in extra if one)))

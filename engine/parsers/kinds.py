@@ -6,6 +6,7 @@ A kind is read from the type code alone, never from the class: senders get class
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from msgspec import Struct
@@ -206,6 +207,9 @@ _KIND: Final = {
 }
 
 
+_FORM: Final = re.compile(r"[0-9]{1,7}-[0-9]|PRESC-[A-Z]{2,12}|DOCPAT[0-9]{1,3}|EXPPAT_[0-9]{1,3}", re.ASCII)
+
+
 def kind(type_code: str) -> str:
     """Kind of a document (a key of :data:`KINDS`), from its type code of JDV_J07; ``other`` when it is no other."""
     code = type_code.strip().upper()
@@ -215,6 +219,14 @@ def kind(type_code: str) -> str:
     if code in _PRESCRIPTIONS or code.startswith("PRESC-"):
         return "prescription"
     return "patient" if code.startswith(("DOCPAT", "EXPPAT_")) else "other"
+
+
+def code(text: str) -> str:
+    """A type code as it may be kept: one of the known types, a LOINC code, or one of the national families; else ``""``.
+
+    Anything else could be a value that strayed there.
+    """
+    return text if text in TABLE or text.upper() in _KIND or _FORM.fullmatch(text) else ""
 
 
 def required_level(kind_of_document: str) -> int:

@@ -15,6 +15,18 @@ _APPLICATION: Final = re.compile(r"[A-Za-z0-9._ -]{1,40}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 # UF codes are short (PMSI: 4 characters); a longer one is a label that strayed there.
 _UNIT: Final = re.compile(r"[A-Za-z0-9_./-]{1,10}", re.ASCII)
+# A single word could be somebody's name: one passes when it has a digit, an underscore, the prefix of the field's own codes or
+# several humps (InvalidDocumentContent), or when it is in a public table.
+_CODED: Final = re.compile(r"[0-9_]|\A(?:XD[SRM]|DMP|IHE|INS|MSS|HL7)[A-Z]|(?:[a-z][A-Z].*){2}", re.ASCII)
+# HL7 table 0008; ITI TF-3 table 4.2.4.1-2; FHIR IssueType; Jauge's own.
+_WORDS: Final = frozenset(
+    """
+    AA CA AE AR CE CR DocumentQueued UnknownRecipient UnavailableRecipient
+    invalid structure required value invariant security login unknown expired forbidden suppressed processing not-supported
+    duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly business-rule conflict transient
+    lock-error no-store exception timeout incomplete throttled informational success soap-fault http-error
+    """.split()
+)
 _NUMBER: Final = re.compile(r"[0-9]{10}", re.ASCII)
 
 
@@ -28,7 +40,9 @@ def application(text: str) -> str:
 
 def code(text: str) -> str:
     """A code of a public table; ``other`` when it is not plainly one."""
-    return text if _CODE.fullmatch(text) and not _NUMBER.search(text) else OTHER
+    if text in _WORDS:
+        return text
+    return text if _CODE.fullmatch(text) and not _NUMBER.search(text) and _CODED.search(text) else OTHER
 
 
 def unit(text: str) -> str:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SHA1: Final = re.compile(r"[0-9a-f]{40}", re.ASCII)
-_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,24}", re.ASCII)
 # ITI TF-3 table 4.2.4.1-2 and CI-SIS ASS_A12: what is in these formats is a level-1 body.
 _UNSTRUCTURED: Final = ("urn:ihe:iti:xds-sd:", "urn:ihe:iti-fr:xds-sd:")
 
@@ -143,9 +142,7 @@ def document(
     metadata. It never raises: a content that cannot be read leaves the document named by its metadata alone.
     """
     header = _header(content, context) if content is not None else None
-    code = type_code if _CODE.fullmatch(type_code) else ""
-    if header is not None and _CODE.fullmatch(header.type_code):
-        code = header.type_code
+    code = (kinds.code(header.type_code) if header is not None else "") or kinds.code(type_code)
     kind = kinds.kind(code)
     if kind in kinds.NEVER_COUNTED:
         return None

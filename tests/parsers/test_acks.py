@@ -77,7 +77,7 @@ def test_an_ack_that_says_nothing_is_flagged(segment: str, flag: str) -> None:
         ("ERR|||207^x^y|E|DMPClosed^DMP fermé^DMPERRORCODE", "DMPClosed"),
         ("ERR|||207^x^y| E|903 ^INS absent", "903"),
         ("ERR|||207^x^y|E", "207"),
-        ("ERR|||207^x^y|E|Monsieur Essai est inconnu", "MonsieurEssaiestinconnu"),
+        ("ERR|||207^x^y|E|Monsieur Essai est inconnu", "other"),
         ("ERR|||207^x^y|E|185057599900150", "other"),
         ("ERR|||207^x^y|E|inconnu: é!", "other"),
         ("ERR", "other"),

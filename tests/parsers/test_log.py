@@ -185,8 +185,8 @@ class TestAnswer:
     def test_deletion(self) -> None:
         """A deletion takes the document out; refused, it says so."""
         assert outcomes(read(raw("DELETED", document_id="1.2.3"))) == [("withdrawal", True, "")]
-        assert outcomes(read(raw("DELETION_REFUSED", document_id="1.2.3", error_code="X"))) == [
-            ("withdrawal", False, "X")
+        assert outcomes(read(raw("DELETION_REFUSED", document_id="1.2.3", error_code="E1"))) == [
+            ("withdrawal", False, "E1")
         ]
 
     def test_nothing_to_join_by(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,11 +44,32 @@ def test_nothing_else_gets_through(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("DMPClosed", "DMPClosed"), ("550", "550"), ("", "other"), ("un texte", "other"), ("1" * 15, "other")],
+    [
+        ("DMPClosed", "DMPClosed"),
+        ("550", "550"),
+        ("CODE_FICTIF", "CODE_FICTIF"),
+        ("InvalidDocumentContent", "InvalidDocumentContent"),
+        ("timeout", "timeout"),
+        ("AE", "AE"),
+        ("", "other"),
+        ("un texte", "other"),
+        ("1" * 15, "other"),
+        ("EXEMPLE", "other"),
+        ("Exemple", "other"),
+        ("McExemple", "other"),
+        ("EXEMPLE-TESTEUR", "other"),
+    ],
 )
 def test_codes_are_codes(text: str, shown: str) -> None:
-    """A code of a table, or other."""
+    """A code of a table, or other: a word that could be a name is none."""
     assert names.code(text) == shown
+
+
+def test_every_code_of_the_table_of_errors_is_a_code() -> None:
+    """What has a remedy is never shown as other."""
+    table = yaml.safe_load((Path(__file__).resolve().parents[2] / "config" / "dmp-errors.yaml").read_text("utf-8"))
+    assert len(table["codes"]) > 100
+    assert [code for code in table["codes"] if names.code(str(code)) != str(code)] == []
 
 
 @pytest.mark.parametrize(
