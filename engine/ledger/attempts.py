@@ -110,9 +110,9 @@ def _groups(sendings: list[Sending]) -> list[list[Sending]]:
 
 
 def _by_key(sendings: list[Sending]) -> list[list[Sending]]:
-    """Sendings that share a key, by time. A document's own id is no key: it is the same in every attempt."""
+    """Sendings that share a key, by time."""
     links = Links()
-    keys = [[key for key in (one.document.exchange, *one.document.keys) if key != one.document.id] for one in sendings]
+    keys = [keys_of(one.document) for one in sendings]
     for own in keys:
         for other in own[1:]:
             links.join(own[0], other)
@@ -122,15 +122,21 @@ def _by_key(sendings: list[Sending]) -> list[list[Sending]]:
     return sorted(groups.values(), key=lambda group: order(group[0]))
 
 
+def keys_of(document: Document) -> list[bytes]:
+    """What names one submission of a document. Its own ids do not: they are the same in every attempt."""
+    return [key for key in (document.exchange, *document.keys) if key not in (document.id, document.alias)]
+
+
 def _home(group: list[Sending], opened: list[list[Sending]], alone: list[list[Sending]]) -> list[Sending] | None:
     """The attempt that a group of traces belongs to; None when it is one of its own."""
     at = min(sending.at for sending in group)
-    before = bisect_right(opened, at, key=lambda home: home[0].at)
-    slot = opened[max(before - 1, 0)] if before or (opened and opened[0][0].at - at <= _NEAR) else None
+    controls = {sending.document.control for sending in group} - {None}
+    asked = [home for home in opened if home[0].document.exchange in controls] if controls else []
+    slot = _slot(asked, at) or _slot(opened, at)
     since = slot[0].at if slot is not None else 0
     rivals = [home for home in alone[-_RIVALS:] if home[0].at >= since]
     homes = ([slot] if slot is not None else []) + rivals
-    if all(one.document.trace == LOG and one.document.exchange == one.document.id for one in group):
+    if all(one.document.trace == LOG and not keys_of(one.document) for one in group):
         # Lines without a key of their own: the next line goes on with what the former ones left open.
         for home in reversed(homes):
             lines = [one for one in home if one.document.trace == LOG]
@@ -141,6 +147,12 @@ def _home(group: list[Sending], opened: list[list[Sending]], alone: list[list[Se
     near = [(_distance(home, at), index) for index, home in enumerate(free)]
     near = [(distance, index) for distance, index in near if free[index] is slot or distance <= _NEAR]
     return free[min(near)[1]] if near else None
+
+
+def _slot(opened: list[list[Sending]], at: int) -> list[Sending] | None:
+    """The last of the attempts that an HL7 sending opened before; the first one when all came just after."""
+    before = bisect_right(opened, at, key=lambda home: home[0].at)
+    return opened[max(before - 1, 0)] if before or (opened and opened[0][0].at - at <= _NEAR) else None
 
 
 def _distance(home: list[Sending], at: int) -> int:
@@ -170,7 +182,7 @@ def _judge(group: list[Sending], *, deletion: bool) -> Attempt:
     addressed = "Y" if submitted else group[0].document.dmp
     accepted = last is not None and last.accepted
     answered_at = (last.at or first) if last is not None else 0
-    code = last.code if last is not None and not accepted else ""
+    code = _code(last, business) if last is not None and not accepted else ""
     for sending in group:
         sending.addressed = addressed
         sending.taken = taken
@@ -193,6 +205,14 @@ def _judge(group: list[Sending], *, deletion: bool) -> Attempt:
         contradictions=_contradictions(business, strongest, accepted=accepted, first=first),
         deletion=deletion,
     )
+
+
+def _code(last: Outcome, business: list[Outcome]) -> str:
+    """The code of a refusal; where the strongest trace tells none, that of the last weaker trace that agrees."""
+    if not last.code.startswith("audit-") and last.code not in {"", "other"}:
+        return last.code
+    agreed = [one for one in business if not one.accepted and one.code not in {"", "other"} and one.trace != last.trace]
+    return max(agreed, key=lambda one: (STRENGTH[one.trace], one.at, one.code)).code if agreed else last.code
 
 
 def _contradictions(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from engine.facts import HL7, Document, Entry, Outcome
-from engine.ledger.attempts import Attempt, Sending, attempts, order
+from engine.ledger.attempts import Attempt, Sending, attempts, keys_of, order
 from engine.ledger.exchange import Exchange
 from engine.ledger.links import Links
 from engine.ledger.naming import MATCH_SECONDS, Named
@@ -159,9 +159,9 @@ def _answers(fact: Document, exchange_of: ExchangeOf, messages: set[bytes]) -> t
     found: list[tuple[str, list[Outcome]]] = []
     if fact.trace == HL7:
         found.append(("control-id", exchange_of(fact.exchange).answers(fact.at)))
-        own: tuple[bytes, ...] = fact.keys
+        own = list(fact.keys)
     else:
-        own = (fact.exchange, *fact.keys) if fact.exchange != fact.id else fact.keys
+        own = keys_of(fact)
         if fact.control is not None and fact.control not in messages:
             found.append(("control-id", exchange_of(fact.control).answers(fact.at)))
     found += [("submission-set-or-message-id", list(exchange_of(key).outcomes)) for key in own]

@@ -49,20 +49,25 @@ class Measure(Struct, frozen=True, array_like=True, order=True):
 def measures(view: View, settings: RuleSettings) -> Counter[Measure]:
     """Everything counted of a patient's submissions; no measure is 0."""
     found: Counter[Measure] = Counter()
+    waiting: Counter[str] = Counter()  # attempts whose outcome nothing tells, by establishment
     for report in view.reports:
         for version in report.versions:
             for attempt in version.attempts:
+                establishment = attempt.sendings[0].document.establishment
                 if attempt.contradictions:
-                    establishment = attempt.sendings[0].document.establishment
                     found[Measure(CONTRADICTIONS, establishment, "")] += len(attempt.contradictions)
                 if attempt.addressed and not attempt.deletion:
                     _attempt(found, attempt)
+                    waiting[establishment] += not (attempt.answered or attempt.failed)
         _publication(found, view, report, settings)
     for unnamed in view.unnamed:
         establishment = unnamed.establishment
         outcome = (ACCEPTED if unnamed.accepted else REFUSED) if unnamed.answered else ""
-        found[Measure(SUBMISSIONS, establishment, "")] += 1
         found[Measure(UNNAMED, establishment, outcome)] += 1
+        if waiting[establishment] > 0:  # most likely one of those that wait for their answer: counted once
+            waiting[establishment] -= 1
+        else:
+            found[Measure(SUBMISSIONS, establishment, "")] += 1
         if outcome:
             found[Measure(RESPONSES, establishment, outcome)] += 1
         if outcome == REFUSED:

@@ -365,8 +365,9 @@ class Platform:
             attempt.outcome = "failed" if answer.failed else "accepted" if answer.accepted else "refused"
             strongest = max((each for each in submission.traces if each != submission.mute), key=STRENGTH.__getitem__)
             attempt.code = "soap-fault" if answer.failed else answer.code
-            if strongest == "audit" and attempt.outcome == "refused":
-                attempt.code = "audit-8"
+            log = submission.said("log") if "log" in submission.traces else None
+            if strongest == "audit" and attempt.outcome == "refused" and (log is None or log.accepted):
+                attempt.code = "audit-8"  # an audit tells no code; a log that agrees does
             attempt.contradictions = int(bool(submission.disputed))
         told = submission.said("zam") if "zam" in submission.traces else None
         if told is None:

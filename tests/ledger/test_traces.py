@@ -178,6 +178,17 @@ class TestAttempts:
         found = version(view(*STAY, *lines, said("2026-03-05 14:02", own, trace=LOG)))
         assert [(attempt.accepted, len(attempt.sendings)) for attempt in found.attempts] == [(True, 2)]
 
+    def test_lines_that_name_the_document_by_its_txa_12_keep_their_own_answers(self) -> None:
+        """The TXA-12 is no key of a submission either: the second line answers the second request."""
+        txa = handle("txa", 1)
+        facts: list[AnyFact] = []
+        for when, number in (("2026-03-05 14:00", 1), ("2026-03-05 18:00", 2)):
+            facts.append(document(when, exchange=handle("exchange", number), alias=txa))
+            line = f"{when[:-2]}05"
+            facts.append(traced(line, LOG, txa, id=None, alias=txa))
+            facts.append(said(line, txa, accepted=number == 2, trace=LOG))
+        assert [attempt.accepted for attempt in version(view(*STAY, *facts)).attempts] == [False, True]
+
     def test_a_line_after_a_failure_is_another_attempt(self) -> None:
         """The platform could not send; hours later it could."""
         own = handle("document", 1)
