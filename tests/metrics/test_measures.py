@@ -139,6 +139,11 @@ class TestUnnamed:
         """A submission set of which nothing says how it ended."""
         assert plain(*STAY, UNKNOWN) == {(m.SUBMISSIONS, ""): 1, (m.UNNAMED, ""): 1}
 
+    def test_is_not_counted_beside_the_attempt_that_waits_for_its_answer(self) -> None:
+        """The letter went out and nothing answered: the audit is most likely of it, and one submission is counted."""
+        found = plain(*STAY, document("2026-03-05 15:09"), UNKNOWN, said("2026-03-05 15:10", SET, trace=AUDIT))
+        assert found == {(m.SUBMISSIONS, ""): 1, (m.RESPONSES, m.ACCEPTED): 1, (m.UNNAMED, m.ACCEPTED): 1}
+
     def test_is_no_longer_one_when_a_trace_names_its_document(self) -> None:
         """The request of the same submission set comes: one submission of a known document."""
         named = traced("2026-03-05 15:10", TRANSACTION, SET)
