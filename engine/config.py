@@ -166,6 +166,14 @@ class Indicators(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="DS1.2: type codes of a discharge prescription (LOINC, JDV_J07).",
         ),
     ] = ("57833-6", "57828-6", "57832-8")
+    published_codes: Annotated[
+        tuple[Code, ...],
+        Meta(
+            min_length=1,
+            description="D2.2, D6.1: type codes of the letters, reports and syntheses that should be in the DMP (LOINC, JDV_J07); discharge "
+            "prescriptions are added by `prescription_codes`.",
+        ),
+    ] = ("11490-0", "34112-3", "11488-4", "15507-7", "34874-8", "11502-2", "18748-4", "34133-9")
     targets: Annotated[
         Mapping[str, Ratio],
         Meta(

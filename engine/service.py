@@ -61,6 +61,7 @@ def rule_settings(config: Config) -> RuleSettings:
         answer_hours=choices.answer_hours,
         match_hours=choices.match_hours,
         prescription_codes=frozenset(choices.prescription_codes),
+        published_codes=frozenset(choices.published_codes),
         establishments={
             e.finess: EstablishmentRules(
                 time_zone=e.time_zone,

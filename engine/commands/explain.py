@@ -23,8 +23,9 @@ from engine.metrics import remedies as tables
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.measures import failure
 from engine.metrics.remedies import Remedies
-from engine.metrics.rules import discharge, examinations
+from engine.metrics.rules import discharge, examinations, publication
 from engine.metrics.rules import verdict as v
+from engine.metrics.rules.judge import RULES
 from engine.metrics.rules.proof import qualification
 from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings
@@ -79,9 +80,10 @@ class Explanation:
             reports = view.reports_of(index)
             verdicts: list[Verdict] = []
             if index in subjects:
-                verdicts = [verdict for rule in discharge.RULES for verdict in rule(subjects[index])]
+                verdicts = [verdict for rule in RULES for verdict in rule(subjects[index])]
             for report in reports:
                 verdicts += examinations.verdicts(report, view, settings, stay.unit)
+                verdicts += publication.document(report, view, settings, stay.unit)
             rules = settings.establishment(stay.establishment)
             today = periods.today_of(self._now, rules.time_zone)
             result.append(

@@ -6,6 +6,7 @@ which the facts came, and however often, the view is the same.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -40,6 +41,12 @@ class Person(Struct, eq=False):
     identities: list[Identity]
     dmp: str = ""
     feeding: str = ""
+    dmps: list[tuple[int, str]] = []  # every ZFA-1 that was not empty, by time
+
+    def dmp_at(self, at: int) -> str:
+        """The last DMP status recorded not later than ``at``, else the first one later; "" when none ever was."""
+        place = bisect_right(self.dmps, at, key=lambda one: one[0])
+        return self.dmps[max(place - 1, 0)][1] if self.dmps else ""
 
     def current(self) -> Identity | None:
         """The identity given last."""
@@ -208,7 +215,7 @@ class _PersonOf:
         number = table.get(key)
         if number is None:
             number = table[key] = len(self._persons)
-            self._persons.append(Person([]))
+            self._persons.append(Person([], dmps=[]))
         return number
 
 
@@ -239,7 +246,9 @@ def _persons(known: list[AnyFact], names: _Names) -> tuple[list[Person], _Person
             )
         if identity.status or identity.ins is not None:
             person.identities.append(identity)
-        person.dmp = identity.dmp or person.dmp
+        if identity.dmp:
+            person.dmp = identity.dmp
+            person.dmps.append((identity.at, identity.dmp))
         person.feeding = identity.feeding or person.feeding
     return persons, person_of
 

@@ -20,6 +20,8 @@ _INDICATORS: Final = (
     "DS1.4",
     "DS2.1", "DS2.1_eligible", "DS2.1_taken", "DS2.1_sent",
     "DS3.1", "DS3.1_eligible", "DS3.1_taken", "DS3.1_sent",
+    "D2.2", "D2.2_active", "D2.2_accepted", "D2.2_taken", "D2.2_sent",
+    "D6.1", "D6.1_active", "D6.1_any", "D6.1_accepted", "D6.1_taken", "D6.1_sent",
     "DS1.1_accepted", "DS1.2_accepted", "DS1.3_accepted", "DS2.1_accepted", "DS3.1_accepted",
 )  # fmt: skip
 _OUTCOMES: Final = (

@@ -17,7 +17,7 @@ from engine import resources
 from engine.errors import ConfigError
 from engine.strict import Place, Reader, suggest
 
-Unit = Literal["application", "stay", "report"]
+Unit = Literal["application", "stay", "report", "document"]
 """What an indicator counts."""
 
 TargetStatus = Literal["confirmed", "unconfirmed", "none"]

@@ -30,6 +30,9 @@ class RuleSettings(Struct, frozen=True):
     answer_hours: int = 24
     match_hours: int = 24
     prescription_codes: frozenset[str] = frozenset({"57833-6", "57828-6", "57832-8"})
+    published_codes: frozenset[str] = frozenset(
+        {"11490-0", "34112-3", "11488-4", "15507-7", "34874-8", "11502-2", "18748-4", "34133-9"}
+    )
     establishments: Mapping[str, EstablishmentRules] = {}
 
     def establishment(self, finess: str) -> EstablishmentRules:

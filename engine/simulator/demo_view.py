@@ -15,6 +15,8 @@ from engine.simulator.truth import Rate, Truth
 TITLES: Final = {
     "P1.1": "Applications: identities and INS",
     "P1.3": "Applications: movements",
+    "D2.2": "Documents published in the DMP",
+    "D6.1": "Stays whose documents are all in the DMP",
     "DS1.1": "Discharge letters",
     "DS1.2": "Discharge prescriptions",
     "DS1.3": "Operating reports",

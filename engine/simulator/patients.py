@@ -132,6 +132,12 @@ class Person:
     stays: list[Stay] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
 
+    def dmp_at(self, at: int) -> str:
+        """The DMP status that the reference had told by then, else the first that it told later; "" when it never told one."""
+        told = [(identity.since, identity.dmp) for identity in self.face.timeline if identity.dmp]
+        before = [dmp for since, dmp in told if since <= at]
+        return before[-1] if before else told[0][1] if told else ""
+
     @property
     def last(self) -> Identity:
         """What the reference says in the end."""

@@ -26,6 +26,7 @@ ORDER: Final = (
 )  # fmt: skip
 """Reasons along a document's way; ``accepted_late`` comes after."""
 
+_PUBLISHED: Final = frozenset({LETTER, OPERATION, BIOLOGY, IMAGING, "11488-4", "34112-3"})
 _GRACE_DAYS: Final = 7
 _HISTORY_DAYS: Final = 30
 # What each weaker rate is content with: the ways that are no longer missed.
@@ -178,6 +179,7 @@ class Judge:
             self._variants("DS1.3", owner, operations)
         self.add("DS1.3_all_stays", operations(""))
         self._history(stay)
+        self._publication(stay)
 
     def _at_discharge(self, report: Report, stay: Stay) -> bool:
         return abs((self.clock.day(report.created) - self.clock.day(stay.exit)).days) <= 1
@@ -206,6 +208,47 @@ class Judge:
             self.add("DS1.4", "accepted_late" if self.clock.day(min(accepted)) > self._limit else "")
         else:
             self.add("DS1.4", max(reasons, key=ORDER.index) if reasons else "not_produced")
+
+    # ---- everything published (HOP'EN)
+
+    def published(self, report: Report) -> bool:
+        """Whether a report is one that should be in the DMP: letters, reports, discharge prescriptions."""
+        if not report.own or not report.final:
+            return False
+        if report.type_code != PRESCRIPTION:
+            return report.type_code in _PUBLISHED
+        stay = report.stay
+        return stay is not None and stay.counted and bool(stay.exit) and self._at_discharge(report, stay)
+
+    def document(self, report: Report) -> None:
+        """D2.2: counts one document made in the window, unless its patient has no DMP."""
+        dmp = report.owner.dmp_at(report.stay.entry if report.stay is not None else report.created)
+        if dmp in ("FERME", "INEXISTANT"):
+            return
+        self._by_proof("D2.2", dmp, lambda proof: self._best([report], 1, proof))
+
+    def _publication(self, stay: Stay) -> None:
+        """D6.1: counts one stay, unless its patient has no DMP."""
+        dmp = stay.owner.dmp_at(stay.entry)
+        if dmp in ("FERME", "INEXISTANT"):
+            return
+        chosen = [report for report in stay.reports if self.published(report)]
+
+        def every(proof: str) -> str:
+            reasons = [self._best([report], 1, proof) for report in chosen] or ["not_produced"]
+            missed = [reason for reason in reasons if reason and reason != "accepted_late"]
+            return min(missed, key=ORDER.index) if missed else max(reasons)  # late when one of them is
+
+        self._by_proof("D6.1", dmp, every)
+        self.add("D6.1_any", self._best(chosen, 1))
+
+    def _by_proof(self, indicator: str, dmp: str, judge: Callable[[str], str]) -> None:
+        reason = judge("")
+        self.add(indicator, reason)
+        if dmp == "ACTIF":
+            self.add(f"{indicator}_active", reason)
+        for proof in ("_accepted", "_sent", "_taken"):
+            self.add(indicator + proof, judge(proof))
 
     # ---- reports
 
@@ -246,6 +289,8 @@ def truth(
                 counted = report.type_code in (BIOLOGY, IMAGING) and report.own and report.final
                 if counted and window.holds(clock.day(report.created)):
                     judge.report(report)
+                if judge.published(report) and window.holds(clock.day(report.created)):
+                    judge.document(report)
         for application in landscape.applications:
             for indicator, reason in (
                 ("P1.1", application.missed_identity(count_test_ins)),

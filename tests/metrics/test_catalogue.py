@@ -59,8 +59,10 @@ class TestShipped:
     """config/indicators.yaml."""
 
     def test_holds_every_indicator_and_variant(self) -> None:
-        """The eight indicators of docs/rules.md, each followed by its variants."""
-        expected = ["P1.1", "P1.3"]
+        """The ten indicators of docs/rules.md, each followed by its variants."""
+        proofs = ("accepted", "sent", "taken")
+        expected = ["P1.1", "P1.3", "D2.2", *(f"D2.2_{name}" for name in ("active", *proofs))]
+        expected += ["D6.1", *(f"D6.1_{name}" for name in ("active", "any", *proofs))]
         for indicator in DOCUMENTS:
             weaker = () if indicator == "DS1.4" else ("_eligible", "_accepted", "_sent", "_taken")
             more = {"DS1.2": ("_prescribed",), "DS1.3": ("_all_stays",)}.get(indicator, ())
@@ -73,10 +75,10 @@ class TestShipped:
         assert set(shipped().ids) == {*INDICATORS, "P1.1", "P1.3"}
 
     def test_targets_are_those_that_a_document_confirms(self) -> None:
-        """0.80 for P1.1 and P1.3; none for a DS indicator, whose value no public source gives."""
+        """0.80 for P1.1 and P1.3, 0.98 for D2.2 and D6.1; none for a DS indicator, whose value no public source gives."""
         confirmed = {entry.id: entry.target for entry in shipped() if entry.target is not None}
 
-        assert confirmed == {"P1.1": 0.80, "P1.3": 0.80}
+        assert confirmed == {"P1.1": 0.80, "P1.3": 0.80, "D2.2": 0.98, "D6.1": 0.98}
         assert {shipped()[name].target_status for name in DOCUMENTS} == {"unconfirmed"}
         assert {entry.target_status for entry in shipped() if entry.variant_of} == {"none"}
 

@@ -96,6 +96,10 @@ class CountedStay:
         )
         return hidden(found, self.view, self._person, self.stay.entry) if proof == "accepted" else found
 
+    def named(self, found: Verdict, indicator: str) -> Verdict:
+        """The same verdict under another name."""
+        return _named(found, indicator)
+
     def hidden(self, fate: Fate, until: int) -> Fate:
         """The same fate, unless an unknown document submitted since the entry may be what is missing."""
         return hidden(fate, self.view, self._person, self.stay.entry, until)

@@ -36,12 +36,14 @@ _RANK: Final = {reason: rank for rank, reason in enumerate(v.WAY)}
 class Fate(Struct, frozen=True):
     """``reason`` is None when the proof is there; then ``at`` is when it came.
 
-    Missed: ``at`` is when it was sent or refused, ``code`` why the DMP refused.
+    Missed: ``at`` is when it was sent or refused, ``code`` why the DMP refused. ``dated``: the proof may come too late for a
+    period; a sending, or the platform's acknowledgement, never does.
     """
 
     reason: str | None
     at: int = 0
     code: str = ""
+    dated: bool = True
 
 
 @lru_cache(maxsize=1024)
@@ -73,15 +75,20 @@ def report_fate(
 
 def best(found: Iterable[Fate], nothing: str = v.NOT_PRODUCED) -> Fate:
     """The earliest proof, else the furthest reason (the latest fate of that reason), else ``nothing``."""
-    missed, at = Fate(nothing), 0
-    proven = False
+    missed = Fate(nothing)
+    proven: Fate | None = None
     for fate in found:
         if fate.reason is None:
-            at = fate.at if not proven else min(at, fate.at)
-            proven = True
-        elif not proven and _further(fate, missed):
+            proven = fate if proven is None or fate.at < proven.at else proven
+        elif proven is None and _further(fate, missed):
             missed = fate
-    return Fate(None, at) if proven else missed
+    return missed if proven is None else proven
+
+
+def earlier_on_the_way(fate: Fate) -> tuple[int, int, str]:
+    """Orders missed fates: the least far along the way first, the latest of them first."""
+    assert fate.reason is not None
+    return (_RANK[fate.reason], -fate.at, fate.code)
 
 
 def _further(fate: Fate, other: Fate) -> bool:
@@ -164,7 +171,7 @@ def _way(sending: Sending, deletions: list[int], proof: Proof) -> Fate:
     else:
         at = sending.at
     deleted = any(deleted >= sending.at for deleted in deletions)
-    return Fate(v.DELETED, sending.at) if deleted else Fate(None, at)
+    return Fate(v.DELETED, sending.at) if deleted else Fate(None, at, dated=proof == "accepted")
 
 
 def verdict(
@@ -173,7 +180,7 @@ def verdict(
     """A fate as it is tallied."""
     outcome, settled = fate.reason or v.MET, 0
     if fate.reason is None:
-        settled = closing(fate.at, zone, settings.grace_days)
+        settled = closing(fate.at, zone, settings.grace_days) if fate.dated else 0
     elif fate.reason == v.NOT_ANSWERED:
         settled = day_of(fate.at + settings.answer_hours * _HOUR, zone)
     elif fate.reason == v.REJECTED:

@@ -43,7 +43,11 @@ def verdicts(*facts: AnyFact, answers: tuple[Any, ...] = (), settings: RuleSetti
 
 def outcome(indicator: str, *facts: AnyFact, answers: tuple[Any, ...] = (), **more: Any) -> str | None:
     """The outcome of one indicator, without the code of a refusal; None when the subject is outside."""
-    found = [verdict.outcome.partition(":")[0] for verdict in verdicts(*facts, answers=answers, **more) if verdict.indicator == indicator]
+    found = [
+        verdict.outcome.partition(":")[0]
+        for verdict in verdicts(*facts, answers=answers, **more)
+        if verdict.indicator == indicator
+    ]
     assert len(found) <= 1
     return found[0] if found else None
 
