@@ -12,7 +12,8 @@ import contextlib
 import os
 import socket
 import ssl
-from typing import Annotated, Final, Literal, cast
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, cast
 
 import structlog
 from msgspec import Meta, Struct
@@ -34,6 +35,8 @@ RECEIVE_BUFFER: Final = 4 * 1024 * 1024
 #: Ticks in one idle timeout: a silent peer is let go after one timeout, at most an eighth later.
 _TICKS: Final = 8
 _BACKLOG: Final = 128
+#: No datagram is larger.
+_LARGEST: Final = 65_536
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -98,6 +101,7 @@ class SyslogListener:
         self._context: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._datagrams: asyncio.DatagramTransport | None = None
+        self._socket: socket.socket | None = None  # of the datagrams
         self._clock: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -120,6 +124,9 @@ class SyslogListener:
         """Listen. Raises :class:`ConfigError` when the address, the port or the certificate cannot be used."""
         if self.settings.tls is not None:
             self._context = server_context(self.settings.tls)
+            # A sender reads nothing. Session tickets that it left unread would make its close a reset, which throws away what it still
+            # had to send.
+            self._context.num_tickets = 0
         self._open = True
         try:
             await self._listen()
@@ -201,14 +208,14 @@ class SyslogListener:
         loop = asyncio.get_running_loop()
         address = self.settings.host, self.settings.port
         if self.settings.transport == "udp":
-            self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=address)
-            with contextlib.suppress(OSError):
-                self._datagrams.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            self._socket = _bound(await loop.getaddrinfo(*address, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE))
+            self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=self._socket)
         else:
             self._server = await loop.create_server(self._protocol, *address, backlog=_BACKLOG)
 
     async def _finish(self) -> None:
         if self._datagrams is not None:
+            self._empty_socket()
             self._datagrams.close()
         if self._server is not None:
             self._server.close()
@@ -219,6 +226,15 @@ class SyslogListener:
             connection.drain()
         await self._empty.wait()
         await self.custody.settled()
+
+    def _empty_socket(self) -> None:
+        """Take the datagrams that the system has received and nobody has read yet: closing would throw them away."""
+        assert self._socket is not None
+        for _ in range(MAX_DATAGRAMS):
+            try:
+                self.datagram(self._socket.recv(_LARGEST))
+            except OSError:  # nothing more
+                return
 
     def _lost(self, count: int) -> None:
         _log.error("messages-lost", feed=self.feed, count=count)
@@ -248,6 +264,28 @@ class SyslogListener:
             connection.tick(_TICKS)
         loop = asyncio.get_running_loop()
         self._clock = loop.call_later(self.settings.idle_timeout_seconds / _TICKS, self._tick)
+
+
+def _bound(places: Sequence[tuple[Any, ...]]) -> socket.socket:
+    """A socket for datagrams at the first of these addresses that can be had. Raises OSError."""
+    problem = OSError()
+    for family, kind, protocol, _, address in places:
+        try:
+            found = socket.socket(family, kind, protocol)
+        except OSError as error:  # no IPv6 here
+            problem = error
+            continue
+        try:
+            found.setblocking(False)
+            with contextlib.suppress(OSError):
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            found.bind(address)
+        except OSError as error:
+            found.close()
+            problem = error
+        else:
+            return found
+    raise problem
 
 
 class _Datagrams(asyncio.DatagramProtocol):

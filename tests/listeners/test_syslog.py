@@ -344,6 +344,17 @@ class TestStop:
         await stopping
         assert engine.ids == [f"A{number}" for number in range(100)]
 
+    async def test_datagrams_that_nobody_has_read(self) -> None:
+        """What the system had received when the stop began is read and durable before it ends."""
+        harness = SyslogHarness("udp")
+        engine = pipeline()
+        await harness.start(engine)
+        await harness.offer(*(message(f"A{number}") for number in range(100)))
+        assert engine.ids == []  # the loop had no turn yet
+        await harness.stop()
+        assert engine.ids == [f"A{number}" for number in range(100)]
+        await harness.close()
+
     async def test_nobody_else_is_let_in(self, place: Place) -> None:
         """A stopping listener accepts no connection."""
         engine = pipeline(held=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -101,6 +102,28 @@ async def test_reading_stops_at_the_limit(
     for name in expected:
         writer.write(counted(message(name, 1000)))
     while len(engine.payloads) < 3000:
+        engine.release()
+        await asyncio.sleep(0.001)
+    engine.release()
+    assert engine.ids == expected
+
+
+async def test_a_sender_that_only_writes(place: Place, authority: trustme.CA, tmp_path: Path) -> None:
+    """A sender that reads nothing of the connection (TLS 1.3 would have it read session tickets) and closes it loses nothing."""
+    engine = FakePipeline(held=True, name=name_of)
+    listener = await place.listen(engine, transport="tls", tls=files(tmp_path, authority, mutual=True))
+    expected = [f"A{number}" for number in range(3000)]
+
+    def send() -> None:
+        plain = socket.create_connection(("127.0.0.1", listener.port))
+        with client(authority, certificate=True).wrap_socket(plain, server_hostname="localhost") as secure:
+            assert secure.version() == "TLSv1.3"
+            for name in expected:
+                secure.sendall(counted(message(name, 1000)))
+
+    await asyncio.to_thread(send)
+    assert len(engine.payloads) < 3000  # the others are still in the buffers of both sides
+    while listener.connections:
         engine.release()
         await asyncio.sleep(0.001)
     engine.release()
