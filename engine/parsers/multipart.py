@@ -113,8 +113,8 @@ def read(payload: bytes, start: int = 0, boundary: str = "") -> Multipart:
         opened = after
     if opened < 0:
         raise ParseError("multipart-boundary-missing", f"byte {start}")
-    flags.append(Flag("multipart-not-closed", f"byte {len(payload)}"))
     _add(parts, flags, payload, (opened, len(payload)), whole=False)
+    flags.append(Flag("multipart-not-closed", f"byte {len(payload)}"))
     return Multipart(tuple(parts), tuple(flags))
 
 
@@ -140,6 +140,8 @@ def _delimiters(payload: bytes, start: int, boundary: str) -> Iterator[tuple[int
 
 def _add(parts: list[Part], flags: list[Flag], payload: bytes, span: tuple[int, int], *, whole: bool) -> None:
     start, end = span
+    if len(parts) + len(flags) >= MAX_PARTS:
+        raise ParseError("multipart-too-many-parts", f"byte {start}")
     empty = _EMPTY_LINE.match(payload, start, end)
     header = empty or _HEADER_END.search(payload, start, min(end, start + MAX_HEADER))
     if header is None:
@@ -147,8 +149,6 @@ def _add(parts: list[Part], flags: list[Flag], payload: bytes, span: tuple[int, 
             raise ParseError("multipart-header-too-large", f"byte {start}")
         flags.append(Flag("multipart-header-missing", f"byte {start}"))
         return
-    if len(parts) >= MAX_PARTS:
-        raise ParseError("multipart-too-many-parts", f"byte {start}")
     headers = {} if empty is not None else http_head.fields(payload[start : header.start()])
     if headers.get("content-type", "").lower().startswith("multipart/"):
         raise ParseError("multipart-nested", f"byte {start}")

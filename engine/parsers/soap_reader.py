@@ -21,7 +21,7 @@ CODES: Final[dict[str, str]] = {
     "soap-entity": "An entity that XML does not define; write the character itself.",
     "soap-malformed": "The XML of the message is not well-formed at this byte, or the payload is no XML.",
     "soap-too-deep": "Elements are nested deeper than 256; no SOAP message of XDS is.",
-    "soap-too-large": "A tag, a comment or an attribute is longer than 1 MiB; no SOAP message of XDS has one.",
+    "soap-too-large": "A tag, a comment or an attribute is longer than 1 MiB, or there are more than 500,000 elements; no SOAP message of XDS is so.",
     "soap-truncated": "The XML ends before its last element is closed; the dump was cut.",
 }
 """Every code that :func:`walk` raises, and what it means."""
@@ -31,6 +31,8 @@ REJECTIONS: Final = frozenset(CODES)
 MAX_DEPTH: Final = 256
 MAX_TOKEN: Final = 1 << 20
 """Bytes of a tag, a comment or a processing instruction. Text is not a token: it may be of any length."""
+MAX_ELEMENTS: Final = 500_000
+"""A thousand documents have 300,000; more would keep the writer, and every acknowledgement, waiting for seconds."""
 MAX_TEXT: Final = 1 << 16
 """Characters of a value that is asked for; a longer one is read as empty."""
 
@@ -109,7 +111,7 @@ def _after_space(data: bytes, start: int, end: int) -> int:
 class _Walk:
     """One walk; see :func:`walk`."""
 
-    __slots__ = ("_data", "_origin", "_parser", "_path", "_sink", "_size", "_stop", "_text")
+    __slots__ = ("_count", "_data", "_origin", "_parser", "_path", "_sink", "_size", "_stop", "_text")
 
     def __init__(self, data: bytes, sink: Sink, span: tuple[int, int], encoding: str | None) -> None:
         self._data = data
@@ -118,6 +120,7 @@ class _Walk:
         self._path: list[str] = []
         self._text: list[str] | None = None
         self._size = 0
+        self._count = 0
         self._parser: Any = pyexpat.ParserCreate(encoding)
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = self._doctype
@@ -165,6 +168,9 @@ class _Walk:
         path = self._path
         if len(path) >= MAX_DEPTH:
             raise ParseError("soap-too-deep", f"byte {self._place()}")
+        self._count += 1
+        if self._count > MAX_ELEMENTS:
+            raise ParseError("soap-too-large", f"byte {self._place()}")
         path.append(name.rpartition(":")[2])
         if self._sink.start(path, attributes, self._place()):
             self._text, self._size = [], 0

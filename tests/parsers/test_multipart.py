@@ -154,6 +154,13 @@ class TestHostile:
         assert refusal(b"--b\r\n\r\nA\r\n" * 1_001 + b"--b--") == "multipart-too-many-parts"
         assert len(multipart.read(b"--b\r\n\r\nA\r\n" * 1_000 + b"--b--").parts) == 1_000
 
+    @pytest.mark.parametrize("part", [b"--b\r\n", b"--b\r\nno header\r\n"])
+    def test_too_many_parts_without_header(self, part: bytes) -> None:
+        """Parts that are passed over count too: a million of them would be a million remarks."""
+        assert refusal(part * 1_001 + b"--b--") == "multipart-too-many-parts"
+        read = multipart.read(part * 1_000 + b"--b--")
+        assert (len(read.parts), len(read.flags)) == (0, 1_000)
+
     def test_ten_megabytes_of_almost_boundaries(self) -> None:
         """Boundaries that are none cost one search."""
         payload = b"--b\r\n\r\n" + b"--b-" * 2_500_000 + b"\r\n--b--"

@@ -159,6 +159,12 @@ class TestHostile:
             tracemalloc.stop()
         assert peak < 8_000_000
 
+    def test_many_elements(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each element costs time: beyond a number that no submission comes near, the message is refused."""
+        monkeypatch.setattr(soap_reader, "MAX_ELEMENTS", 1_000)
+        assert len(walk(b"<a>" + b"<b/>" * 999 + b"</a>").paths) == 1_000
+        assert refusal(b"<a>" + b"<b/>" * 1_000 + b"</a>") == "soap-too-large"
+
     def test_many_attributes(self) -> None:
         """A tag of many attributes is a long token."""
         assert refusal(b"<a " + b" ".join(b"a%d='x'" % number for number in range(200_000)) + b"/>") == "soap-too-large"
