@@ -6,9 +6,12 @@ was found, why it was refused and what to do about it.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +34,8 @@ from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings
 from engine.privacy import Pseudonyms
 from engine.service import read_ledger, rule_settings
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def explain(config: Config, number: str) -> list[dict[str, Any]]:
@@ -89,6 +94,7 @@ class Explanation:
             result.append(
                 {
                     "establishment": stay.establishment,
+                    "time_zone": rules.time_zone,
                     "entry": _time(stay.entry),
                     "exit": _time(stay.exit),
                     "class": stay.patient_class,
@@ -105,7 +111,7 @@ class Explanation:
                     "proof": rules.proof,
                     "documents": [self._report(report) for report in reports],
                     "unnamed": [self._unnamed(one, since=stay.entry) for one in view.unnamed if one.person == owner],
-                    "verdicts": [self._verdict(verdict, today) for verdict in verdicts],
+                    "verdicts": [self._verdict(verdict, today) for verdict in sorted(verdicts, key=_place)],
                 }
             )
         return result
@@ -178,14 +184,16 @@ class Explanation:
         return {"code": remedy.code, "label": remedy.label, "advice": remedy.advice}
 
     def _verdict(self, verdict: Verdict, today: int) -> dict[str, str]:
-        labels = {reason.code: reason.label for reason in self._catalogue[verdict.indicator].reasons}
+        known = {reason.code: reason for reason in self._catalogue[verdict.indicator].reasons}
         outcome = "met" if verdict.outcome == v.MET else "missed"
         found = {"indicator": verdict.indicator, "day": periods.iso(verdict.day), "verdict": outcome}
         if outcome == "missed":
             reason, _, code = verdict.outcome.partition(":")
             if reason == v.NOT_ANSWERED and today <= verdict.settled:
                 reason = v.AWAITING_ANSWER
-            found |= {"reason": reason, "label": labels.get(reason, reason)}
+            found |= {"reason": reason}
+            if reason in known:
+                found |= {"label": known[reason].label, "advice": known[reason].advice}
             if reason == v.REJECTED:
                 found["code"] = self._remedies[code].code
         return found
@@ -206,20 +214,38 @@ def word(*, accepted: bool) -> str:
     return "accepted" if accepted else "refused"
 
 
+def _place(verdict: Verdict) -> tuple[str, bool]:
+    """An indicator before its variants, and next to them."""
+    origin, _, variant = verdict.indicator.partition("_")
+    return origin, bool(variant)
+
+
+def _local(value: Any, zone: ZoneInfo) -> Any:
+    """An object with its instants (``2026-03-05T14:02:00Z``) on the clock of a time zone: that of the applications to compare with."""
+    if isinstance(value, dict):
+        return {key: _local(one, zone) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_local(one, zone) for one in value]
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        return f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    return value
+
+
 def _time(at: int) -> str:
     return periods.utc(at) if at else "unknown"
 
 
 def text(stays: Sequence[dict[str, Any]], console: Console) -> None:
-    """The text of ``jauge explain``."""
-    for number, stay in enumerate(stays, 1):
+    """The text of ``jauge explain``: its times are those of the establishment's clock."""
+    for number, shown in enumerate(stays, 1):
+        stay = _local(shown, ZoneInfo(shown["time_zone"]))
         console.rule(f"Stay {number} of {len(stays)}")
         console.print(
             f"{stay['entry']} -> {stay['exit']}, class {stay['class'] or 'unknown'}, unit {stay['unit'] or 'unknown'}, "
             f"establishment {stay['establishment']}: {'counted' if stay['counted'] else 'not counted'}"
         )
         console.print(f"Identity: INS {stay['ins']}; DMP {stay['dmp']}; feeding {stay['opposition']}")
-        console.print(f"Proof asked for: {stay['proof']}")
+        console.print(f"Proof asked for: {stay['proof']}. Times of {stay['time_zone']}")
         for document in stay["documents"]:
             console.print(
                 f"Document {document['type_code'] or document['kind']} of {document['created']}, attached by {document['attached_by']}"
@@ -234,9 +260,12 @@ def text(stays: Sequence[dict[str, Any]], console: Console) -> None:
         table = Table("Indicator", "Day", "Verdict", "Reason")
         for verdict in stay["verdicts"]:
             code = f" ({verdict['code']})" if "code" in verdict else ""
-            reason = f"{verdict['reason']}{code}: {verdict['label']}" if "reason" in verdict else ""
+            reason = f"{verdict['reason']}{code}: {verdict.get('label', '')}" if "reason" in verdict else ""
             table.add_row(verdict["indicator"], verdict["day"], verdict["verdict"], reason)
         console.print(table)
+        advised = {(one["reason"], one["advice"]): None for one in stay["verdicts"] if "advice" in one}
+        for reason, advice in advised:
+            console.print(f"{reason}: {advice}")
 
 
 def _version_text(version: dict[str, Any], console: Console) -> None:

@@ -108,7 +108,7 @@ class TestAttempts:
         assert attempt["contradictions"] == [
             {"at": "2026-03-05T14:02:00Z", "trace": "log", "said": "accepted", "holds": "transaction"}
         ]
-        assert "log says accepted at 2026-03-05T14:02:00Z: transaction holds" in shown(found)
+        assert "log says accepted at 2026-03-05 15:02:00: transaction holds" in shown(found)
 
     def test_a_warning_is_shown_with_the_acceptance(self) -> None:
         """Accepted, and something to look at."""
@@ -131,8 +131,8 @@ class TestAttempts:
             ("2026-03-06T09:00:00Z", "confirmed by the DMP")
         ]
         assert version["withdrawn"] == ["2026-03-07T09:00:00Z"]
-        assert "deletion 2026-03-06T09:00:00Z hl7" in shown(found)
-        assert "no longer in the DMP 2026-03-07T09:00:00Z" in shown(found)
+        assert "deletion 2026-03-06 10:00:00 hl7" in shown(found)
+        assert "no longer in the DMP 2026-03-07 10:00:00" in shown(found)
 
     def test_the_body_is_the_one_that_some_trace_showed(self) -> None:
         """A version whose latest trace shows no body has that of its message."""
@@ -177,6 +177,32 @@ class TestVerdicts:
 
         assert verdict["reason"] == reason
         assert verdict["label"] != reason
+
+    def test_each_reason_has_what_to_do_about_it(self) -> None:
+        """In the object beside each verdict; in the text once for each reason, below the verdicts."""
+        found = explained(*STAY)
+        advice = {one["reason"]: one["advice"] for one in found["verdicts"] if one["indicator"] in {"DS1.1", "DS1.2"}}
+        told = " ".join(shown(found).split())
+
+        assert set(advice) == {"not_produced"}
+        assert told.count(f"not_produced: {advice['not_produced']}") == 1
+
+    def test_an_indicator_comes_before_its_variants(self) -> None:
+        """The plain name first, and its variants next to it."""
+        names = [one["indicator"] for one in explained(*STAY, LETTER)["verdicts"]]
+        origins = [name.partition("_")[0] for name in names]
+
+        assert origins == sorted(origins)
+        assert all(names.index(f"{origin}_accepted") > names.index(origin) for origin in ("DS1.1", "DS1.2"))
+
+    def test_the_text_has_the_hospitals_own_time(self) -> None:
+        """The object keeps UTC; the text shows the clock of the establishment, and says which."""
+        settings = RuleSettings(establishments={FINESS: EstablishmentRules(time_zone="America/Martinique")})
+        found = explained(*STAY, LETTER, settings=settings)
+
+        assert found["entry"].endswith("Z")
+        assert "attempt 2026-03-05 10:00:00" in shown(found)
+        assert "Times of America/Martinique" in shown(found)
 
     def test_the_proof_asked_for_is_told(self) -> None:
         """What the establishment takes as proof decides the plain name."""
