@@ -6,7 +6,7 @@ next fold shows it.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -25,7 +25,7 @@ class Named:
         self, documents: Iterable[Document], entries: Iterable[Entry] = (), match: int = MATCH_SECONDS
     ) -> None:
         self._match = match
-        facts = list(documents)
+        facts = sorted(documents, key=_canonical)
         # Ids that an HL7 message gave, or a trace together with the CDA: another trace may call the document by its TXA-12, or
         # by an uniqueId of the platform's own, where it means the CDA's id.
         self._ids = {
@@ -34,73 +34,175 @@ class Named:
             if fact.id is not None and (fact.trace == HL7 or (fact.body == "cda" and fact.alias is None))
         }
         self._alias: dict[bytes, bytes] = {}
+        self._links: dict[bytes, str] = {}  # how an id that only traces give was tied to another
         self._entries: dict[bytes, bytes] = {}
-        self._traced = any(fact.trace != HL7 for fact in facts)
-        for fact in sorted(facts, key=_canonical):
-            if fact.alias is not None and fact.id is not None:
-                if fact.alias not in self._ids:
-                    self._alias.setdefault(fact.alias, fact.id)
-                elif fact.id not in self._ids:
-                    self._alias.setdefault(fact.id, fact.alias)
+        self._tied_entries: dict[bytes, bytes] = {}  # keys, where the entry was told without an id
+        self._marks = _Marks()
+        traced = [fact for fact in facts if fact.trace != HL7]
+        self._same(facts)
+        for fact in facts:
             if fact.entry is not None and fact.id is not None:
                 self._entries.setdefault(fact.entry, fact.id)
         for entry in sorted(entries, key=lambda fact: (fact.at, fact.entry, fact.document)):
             self._entries.setdefault(entry.entry, entry.document)
-        self.facts: list[tuple[Document, bytes, str]] = []
-        if not self._traced:
-            self.facts = [(fact, self._plain(fact), OWN) for fact in facts]
+        if not traced:
+            self.facts: list[tuple[Document, bytes, str]] = [(fact, self._plain(fact), OWN) for fact in facts]
             return
-        named = [fact for fact in facts if fact.trace == HL7 or fact.id is not None]
-        for fact in named:
-            key = self._plain(fact)
-            how = OWN if fact.trace == HL7 else "document-id" if key == fact.id else "hl7-document-id"
-            self.facts.append((fact, key, how))
-        self._tie([fact for fact in facts if fact.trace != HL7 and fact.id is None])
+        for fact in facts:
+            if fact.trace == HL7 or fact.id in self._ids:
+                self._marks.add(fact, self._plain(fact))
+        for fact in traced:
+            self._bridge(fact)
+        self.facts = []
+        for fact in facts:
+            if fact.trace == HL7:
+                self.facts.append((fact, self._plain(fact), OWN))
+            elif fact.id is not None:
+                key = self.key_of(fact.id)
+                how = "document-id" if key == fact.id else self._links.get(fact.id, "hl7-document-id")
+                self.facts.append((fact, key, how))
+        for fact, key, _ in self.facts:
+            self._marks.add(fact, key)
+        self._tie([fact for fact in traced if fact.id is None])
 
     def key_of(self, document: bytes) -> bytes:
         """The key of the version that an id or a TXA-12 names."""
-        return self._alias.get(document, document)
+        alias = self._alias
+        while (other := alias.get(document)) is not None:
+            if (further := alias.get(other)) is not None:  # the path is halved: a long chain is walked once
+                alias[document] = further
+            document = other
+        return document
 
     def by_entry(self, entry: bytes) -> bytes | None:
         """The key of the version that an entryUUID names, when something told."""
         named = self._entries.get(entry)
-        return self.key_of(named) if named is not None else None
+        return self.key_of(named) if named is not None else self._tied_entries.get(entry)
+
+    # -- two ids of one document --------------------------------------------------------------------------------------
+
+    def _same(self, facts: list[Document]) -> None:
+        """What the facts that give two ids say: the CDA's id and the TXA-12, or the uniqueId and the CDA's id."""
+        both = [fact for fact in facts if fact.alias is not None and fact.id is not None]
+        told = {fact.alias for fact in both if fact.trace == HL7}
+        for fact in both:
+            if fact.id in self._ids:
+                self._unite(fact)
+        for fact in both:
+            assert fact.alias is not None
+            if (
+                fact.id in self._ids or fact.alias in told
+            ):  # which of the messages that told it, time tells (``_bridge``)
+                continue
+            # A TXA-12 that only a log gives may be any number: it makes one of two uniqueIds only where the CDA was seen.
+            if fact.alias not in self._alias or fact.body == "cda" or self.key_of(fact.alias) in self._ids:
+                self._unite(fact)
+
+    def _unite(self, fact: Document) -> None:
+        assert fact.id is not None
+        assert fact.alias is not None
+        own, other = self.key_of(fact.id), self.key_of(fact.alias)
+        if own == other or (own in self._ids and other in self._ids):
+            return
+        if own not in self._ids and (other in self._ids or other != fact.alias):
+            own, other = other, own
+        self._alias[other] = own
+
+    def _bridge(self, fact: Document) -> None:
+        """An uniqueId of the platform's own, beside something else that names a document that is known: both are one."""
+        if fact.id is None or self.key_of(fact.id) in self._ids:
+            return
+        key, how = self._marks.find(fact)
+        if key is None:
+            key, how = self._marks.message(fact)
+        if key is not None and key != self.key_of(fact.id):
+            self._links[fact.id] = how
+            self._alias[self.key_of(fact.id)] = key
 
     def _plain(self, fact: Document) -> bytes:
         """The CDA id (or TXA-12), else the message itself."""
         return self.key_of(fact.id) if fact.id is not None else _own(fact)
 
+    # -- traces without id --------------------------------------------------------------------------------------------
+
     def _tie(self, facts: list[Document]) -> None:
-        by_set: dict[tuple[bytes, int], bytes] = {}
-        by_hash: dict[bytes, bytes] = {}
-        by_control: dict[bytes, bytes] = {}
-        for fact, named, _ in sorted(self.facts, key=lambda one: _canonical(one[0])):
-            if fact.chain is not None and fact.version:
-                by_set.setdefault((fact.chain, fact.version), named)
-            if fact.hash is not None:
-                by_hash.setdefault(fact.hash, named)
-            if fact.trace == HL7:
-                by_control.setdefault(fact.exchange, named)
-        near = _Near(self.facts, self._match)
-        for fact in sorted(facts, key=_canonical):
-            key: bytes | None = None
-            how = OWN
-            if fact.alias is not None and (fact.alias in self._alias or fact.alias in self._ids):
+        doubtful: list[Document] = []
+        for fact in facts:
+            key, how = self._marks.find(fact)
+            if key is None and fact.alias is not None and (fact.alias in self._alias or fact.alias in self._ids):
                 key, how = self.key_of(fact.alias), "hl7-document-id"
-            elif fact.chain is not None and (fact.chain, fact.version) in by_set:
-                key, how = by_set[fact.chain, fact.version], "set-version"
-            elif fact.hash is not None and fact.hash in by_hash:
-                key, how = by_hash[fact.hash], "sha1"
-            elif fact.entry is not None and self.by_entry(fact.entry) is not None:
+            if key is None and fact.entry is not None and fact.entry in self._entries:
                 key, how = self.by_entry(fact.entry), "entry"
-            elif fact.control is not None and fact.control in by_control:
-                key, how = by_control[fact.control], "control-id"
+            if key is None:
+                key, how = self._marks.message(fact)
+            if key is None and fact.alias is None and fact.hash is None and not (fact.chain and fact.version):
+                doubtful.append(fact)
+                continue
+            self._put(fact, key, how)
+        near = _Near(self.facts, self._match)
+        for fact in doubtful:
+            key, how = None, OWN
+            if fact.entry is not None and fact.entry in self._tied_entries:
+                key, how = self._tied_entries[fact.entry], "entry"
             elif fact.weak and fact.request != "deletion":  # what is deleted is never guessed
                 key, how = near.find(fact)
-            if key is None:
-                key, how = _first(fact), OWN
-            self.facts.append((fact, key, how))
+            key = self._put(fact, key, how)
             near.add(fact, key)
+
+    def _put(self, fact: Document, key: bytes | None, how: str) -> bytes:
+        if key is None:
+            key, how = _first(fact), OWN
+        if fact.entry is not None:
+            self._tied_entries.setdefault(fact.entry, key)
+        self._marks.add(fact, key)
+        self.facts.append((fact, key, how))
+        return key
+
+
+class _Marks:
+    """Versions by what else names them: TXA-12, setId and version, SHA-1, the message that carried them."""
+
+    def __init__(self) -> None:
+        self._sets: dict[tuple[bytes, int], bytes] = {}
+        self._hashes: dict[bytes, bytes] = {}
+        # A TXA-12 may be kept by the next version, a control id may serve again: by time.
+        self._numbers: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+        self._messages: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+
+    def add(self, fact: Document, key: bytes) -> None:
+        """In canonical order, and again: the first of a mark holds, of a message its first document."""
+        if fact.chain is not None and fact.version:
+            self._sets.setdefault((fact.chain, fact.version), key)
+        if fact.hash is not None:
+            self._hashes.setdefault(fact.hash, key)
+        if fact.trace == HL7:
+            sent = [self._messages[fact.exchange]]
+            if fact.alias is not None and fact.id is not None:
+                sent.append(self._numbers[fact.alias])
+            for times in sent:
+                if not times or times[-1][0] < fact.at:
+                    times.append((fact.at, key))
+
+    def find(self, fact: Document) -> tuple[bytes | None, str]:
+        """The version that a trace names, and by what."""
+        if fact.alias is not None and (sent := self._numbers.get(fact.alias)):
+            return _before(sent, fact.at), "hl7-document-id"
+        if fact.chain is not None and (fact.chain, fact.version) in self._sets:
+            return self._sets[fact.chain, fact.version], "set-version"
+        if fact.hash is not None and fact.hash in self._hashes:
+            return self._hashes[fact.hash], "sha1"
+        return None, OWN
+
+    def message(self, fact: Document) -> tuple[bytes | None, str]:
+        """The version of the message that a line names by its control id."""
+        if fact.control is not None and (sent := self._messages.get(fact.control)):
+            return _before(sent, fact.at), "control-id"
+        return None, OWN
+
+
+def _before(sent: list[tuple[int, bytes]], at: int) -> bytes:
+    """The latest not later, else the first; ``sent`` is sorted and not empty."""
+    return sent[max(bisect_right(sent, at, key=lambda one: one[0]) - 1, 0)][1]
 
 
 class _Near:

@@ -102,11 +102,10 @@ def _chains(named: Named) -> Links:
     for fact, key, _ in named.facts:
         if fact.chain is not None:
             links.join(by_set.setdefault(fact.chain, key), key)
-        parent = named.key_of(fact.replaces) if fact.replaces is not None else None
-        if parent is None and fact.replaces_entry is not None:
-            parent = named.by_entry(fact.replaces_entry)
-        if parent is not None and parent != key:
-            links.join(parent, key)
+        if fact.replaces is not None:
+            links.join(named.key_of(fact.replaces), key)
+        if fact.replaces_entry is not None:  # an entry that nothing named is its own name: two replacements of it meet
+            links.join(named.by_entry(fact.replaces_entry) or fact.replaces_entry, key)
         if fact.trace == HL7:  # a submission set may hold two reports of a kind, an HL7 message does not
             links.join(by_message.setdefault((fact.exchange, fact.at, fact.kind), key), key)
     _join_results(named, links)

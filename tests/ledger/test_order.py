@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from engine.facts import AnyFact
-from engine.ledger import tallies
+from engine.ledger import tallies, totals
 from engine.ledger.book import encode
 from engine.ledger.journal import Entry
 from engine.ledger.ledger import Ledger
+from engine.metrics.measures import Measure
 from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import EstablishmentRules, RuleSettings
 from tests.ledger.facts import FINESS, facts
@@ -53,6 +54,10 @@ class Store:
     def tallies(self) -> Counter[Verdict]:
         """What is counted."""
         return tallies.stored(self.ledger._connection)
+
+    def totals(self) -> Counter[Measure]:
+        """What is counted of the submissions, as it is now: the tops remember what was once believed, and may differ."""
+        return totals.stored(self.ledger._connection)
 
     def registers(self) -> dict[tuple[str, str], int]:
         """What is known of the applications."""
@@ -122,6 +127,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         self.other.fold()
         assert self.other.tallies() == self.plain.tallies()
+        assert self.other.totals() == self.plain.totals()
         assert self.other.registers() == self.plain.registers()
 
     def teardown(self) -> None:
@@ -137,6 +143,7 @@ class AnyOrder(RuleBasedStateMachine):
                 backwards.record(list(reversed(found)))
             backwards.fold()
             assert self.other.tallies() == self.plain.tallies() == backwards.tallies()
+            assert self.other.totals() == self.plain.totals() == backwards.totals()
             assert self.plain.ledger.audit() == []
             assert self.other.ledger.audit() == []
         finally:
