@@ -88,9 +88,9 @@ def table(found: Sequence[Line], console: Console) -> None:
         console.print("no trace contradicts another")
         return
     table = Table(title=f"Contradictions: {len(found)}", caption=HELP)
-    for column in ("Establishment", "Day", "Document", "Weaker trace", "Says", "At", "Holds"):
-        table.add_column(column, overflow="fold")
+    for column in ("FINESS", "Day", "Document", "Weaker trace says", "Holds"):
+        table.add_column(column, overflow="fold", no_wrap=column in {"FINESS", "Day", "Holds"})
     for line in found:
         document = f"{line.type_code or '?'} {line.kind}"
-        table.add_row(line.establishment, line.day, document, line.trace, line.said, line.said_at, line.holds)
+        table.add_row(line.establishment, line.day, document, f"{line.trace}: {line.said} {line.said_at}", line.holds)
     console.print(table)

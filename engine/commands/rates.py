@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -89,7 +89,7 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
     table = Table(title=f"Rates on {found.day}", caption="no target: the official texts held give none")
     for column in ("Indicator", "Establishment", "Label", "Window", "Rate", "Target", "Missed, by reason"):
         table.add_column(column, overflow="fold")
-    for value in found.indicators:
+    for value in _grouped(found.indicators, catalogue):
         target = targets.get((value.indicator, value.establishment), catalogue.target(value.indicator))
         missed = ", ".join(f"{reason} {n}" for reason, n in value.missed.items() if n)
         table.add_row(
@@ -123,6 +123,15 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
         console.print(f"Seen in the flows, not in the inventory: {', '.join(found.unlisted)}")
     if found.pending:
         console.print(f"{found.pending} messages are not counted yet.")
+
+
+def _grouped(values: Iterable[IndicatorValue], catalogue: Catalogue) -> list[IndicatorValue]:
+    """Each indicator with its variants next to it."""
+    places: dict[str, int] = {}
+    return sorted(
+        values,
+        key=lambda value: places.setdefault(catalogue[value.indicator].variant_of or value.indicator, len(places)),
+    )
 
 
 def _refused(found: Rates, catalogue: Catalogue, console: Console) -> None:
