@@ -60,7 +60,11 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     tls: Annotated[TlsSettings | None, Meta(description="TLS, mutual with `client_ca`. Empty: plain.")] = None
     max_message_bytes: Annotated[
         int,
-        Meta(ge=1024, description="A larger body (once decompressed) is refused (413), without keeping it in memory."),
+        Meta(
+            ge=1024,
+            le=2_147_483_647,
+            description="A larger body (once decompressed) is refused (413), without keeping it in memory.",
+        ),
     ] = MAX_SIZE
     max_connections: Annotated[int, Meta(ge=1, le=10_000, description="Connections at a time; more are closed.")] = 64
     idle_timeout_seconds: Annotated[

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 import h11
 import structlog
 
+from engine.listeners.http_body import Body
 from engine.parsers import fhir_http
 from engine.parsers.fhir_http import Field, Refusal, Wanted
 from engine.receipt import Receipt
@@ -30,6 +31,10 @@ LARGE: Final = 1024 * 1024
 MIN_BYTES_PER_SECOND: Final = 1024
 #: What a peer may send ahead while its answer is due, before reading stops.
 MAX_AHEAD: Final = 64 * 1024
+#: What one turn of the event loop may do for one connection, in events of h11 (each some 40 microseconds: a body of tiny chunks has
+#: very many), and what a step of decompression counts for.
+TURN: Final = 256
+STEP_COST: Final = 64
 #: After our last byte, how long the peer may take to read it and close: closing on unread bytes would destroy the answer.
 LINGER_SECONDS: Final = 2.0
 
@@ -45,13 +50,13 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._wanted: Wanted | None = None  # the request whose body is being read
-        self._body = bytearray()
-        self._inflate: zlib._Decompress | None = None
+        self._body: Body | None = None
         self._received = 0  # bytes since the request began, or since the last answer
         self._waiting = False  # a payload is with the pipeline
         self._receipt: Receipt | None = None
         self._silent = False  # a HEAD request: its answer has no body
         self._advancing = False
+        self._resting = False  # goes on at the next turn of the event loop
         self._paused = False
         self._blocked = False  # the peer does not read its answers
         self._ticket = False
@@ -85,7 +90,7 @@ class Connection(asyncio.Protocol):
             return False
         self._http.receive_data(b"")
         self._advance()
-        return self._waiting and self._transport.can_write_eof()
+        return (self._waiting or self._resting) and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone. What was not received completely is not taken; what was, is, and its sender will send it again."""
@@ -93,7 +98,7 @@ class Connection(asyncio.Protocol):
         if self._wanted is not None and not self._waiting and not self._closing:
             self._listener.counters.rejected("truncated")
         self._give_back()
-        self._body = bytearray()
+        self._body = None
         self._listener.left(self)
 
     def pause_writing(self) -> None:
@@ -151,9 +156,10 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Go on with what was received, as far as it goes."""
-        if self._advancing:
+        if self._advancing or self._resting:
             return
         self._advancing = True
+        spent = 0
         try:
             while not (self._queued or self._blocked or self._closing or self._lost):
                 if self._receipt is not None:
@@ -161,6 +167,15 @@ class Connection(asyncio.Protocol):
                     continue
                 if self._waiting:
                     break
+                if spent >= TURN:
+                    self._resting = True
+                    asyncio.get_running_loop().call_soon(self._rested)
+                    break
+                if self._body is not None and self._body.pending:
+                    spent += STEP_COST
+                    self._expand(self._body)
+                    continue
+                spent += 1
                 event = self._http.next_event()
                 if event is h11.NEED_DATA or event is h11.PAUSED:
                     break
@@ -203,7 +218,7 @@ class Connection(asyncio.Protocol):
             self._leave()
         else:
             self._wanted = found
-            self._inflate = zlib.decompressobj(31) if found.gzip else None
+            self._body = Body(gzip=found.gzip, limit=settings.max_message_bytes)
             if found.large:
                 self._ask()
             else:
@@ -211,49 +226,48 @@ class Connection(asyncio.Protocol):
 
     def _more(self, data: bytes) -> None:
         """A piece of the body."""
-        limit = self._listener.settings.max_message_bytes
-        if self._inflate is None:
-            self._body += data
+        if self._body is not None:
+            self._body.feed(data)
+            self._weigh(len(self._body))
+
+    def _expand(self, body: Body) -> None:
+        """Decompress some of the body."""
+        try:
+            body.step()
+        except zlib.error:
+            self._refuse(fhir_http.DAMAGED)
         else:
-            try:
-                self._expand(bytes(data), limit)
-            except zlib.error:
-                self._refuse(fhir_http.DAMAGED)
-                return
-        if len(self._body) > limit:
+            self._weigh(len(body))
+
+    def _weigh(self, size: int) -> None:
+        """Refuse a body that is too large; ask for a ticket for one that is large."""
+        if size > self._listener.settings.max_message_bytes:
             self._refuse(fhir_http.TOO_LARGE)
-        elif len(self._body) > LARGE and not self._ticket:
+        elif size > LARGE and not self._ticket:
             self._ask()
 
-    def _expand(self, data: bytes, limit: int) -> None:
-        """Decompress into the body, never beyond one byte more than the limit."""
-        while data:
-            inflate = self._inflate
-            assert inflate is not None
-            if inflate.eof:  # RFC 1952: a file may have several members
-                inflate = self._inflate = zlib.decompressobj(31)
-            self._body += inflate.decompress(data, limit + 1 - len(self._body))
-            if len(self._body) > limit:
-                return
-            data = inflate.unconsumed_tail or inflate.unused_data
+    def _rested(self) -> None:
+        self._resting = False
+        if not (self._lost or self._closing):
+            self._advance()
 
     def _end(self) -> None:
         """The body is complete: to the pipeline with it."""
-        wanted, listener = self._wanted, self._listener
-        if wanted is None:
+        wanted, body, listener = self._wanted, self._body, self._listener
+        if wanted is None or body is None:
             return
-        if self._inflate is not None and not self._inflate.eof:
+        if not body.whole:
             self._refuse(fhir_http.DAMAGED)
             return
-        if not self._body:
+        if not body:
             self._refuse(fhir_http.EMPTY)
             return
-        payload = wanted.head + self._body if wanted.head else bytes(self._body)
-        self._body = bytearray()
+        payload = body.after(wanted.head)
+        self._body = None
         self._waiting = True
         self._received = len(self._http.trailing_data[0])  # of the next request
         try:
-            listener.pipeline.submit(bytes(payload), listener.feed, self._done)
+            listener.pipeline.submit(payload, listener.feed, self._done)
         except Exception as error:  # noqa: BLE001 - whatever fails behind, the peer gets an answer
             _log.error("submit-failed", feed=listener.feed, error=error)
             self._receipt = _FAILED
@@ -308,7 +322,7 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Make ready for another request, or leave when there will be none."""
         self._wanted = None
-        self._inflate = None
+        self._body = None
         self.silence = 0
         self._give_back()
         # After a HEAD or GET its end is still to be read.
@@ -347,7 +361,7 @@ class Connection(asyncio.Protocol):
         """Read on when it is the peer's turn."""
         if self._closing or self._lost or self._transport.is_closing():
             return
-        hold = self._blocked or self._queued or (self._waiting and self._received > MAX_AHEAD)
+        hold = self._blocked or self._queued or self._resting or (self._waiting and self._received > MAX_AHEAD)
         if hold != self._paused:
             self._paused = hold
             if hold:
@@ -361,7 +375,7 @@ class Connection(asyncio.Protocol):
             return
         self._closing = True
         self._wanted = None
-        self._body = bytearray()
+        self._body = None
         self._give_back()
         if self._transport.is_closing():
             return

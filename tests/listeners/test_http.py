@@ -316,6 +316,35 @@ class TestPayload:
         assert [answer.status for answer in answers] == [200] * 24
         assert pipeline.payloads == [body] * 24
 
+    @pytest.mark.parametrize("shape", ["chunks", "members", "bomb"])
+    async def test_a_body_that_costs_time(self, place: Server, shape: str) -> None:
+        """A body of very many chunks or gzip members, or that expands very much, does not keep the others waiting."""
+        pipeline = FakePipeline()
+        await place.listen(pipeline)
+        if shape == "chunks":
+            body, request = b"x" * 20_000, post(b"", Transfer_Encoding="chunked") + chunked(b"x" * 20_000, 1)
+        elif shape == "members":
+            packed = gzip.compress(b"") * 5_000 + gzip.compress(b"x")
+            body, request = b"x", post(packed, Content_Encoding="gzip")
+        else:
+            body = bytes(32_000_000)
+            request = post(gzip.compress(body), Content_Encoding="gzip")
+        slow, quick = await place.connect(), await place.connect()
+        slow.writer.write(request)
+        quick.writer.write(post(BODY))
+        answers = await asyncio.gather(slow.answer(), quick.answer())
+        assert [answer.status for answer in answers] == [200, 200]
+        assert pipeline.payloads == [BODY, body]
+
+    async def test_half_closed_while_it_costs_time(self, place: Server) -> None:
+        """The end of a peer that has sent everything does not cut short what is still being read of it."""
+        await place.listen(FakePipeline())
+        peer = await place.connect()
+        await peer.write(post(b"", Transfer_Encoding="chunked") + chunked(b"x" * 20_000, 1))
+        peer.writer.write_eof()
+        assert (await peer.answer()).status == 200
+        assert await peer.end() == b""
+
     async def test_continue(self, place: Server) -> None:
         """A peer that asks first is told to go on, or why not; a large body waits for its turn."""
         await place.listen(FakePipeline(), max_message_bytes=4_000_000)
