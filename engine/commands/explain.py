@@ -263,9 +263,13 @@ def text(stays: Sequence[dict[str, Any]], console: Console) -> None:
             reason = f"{verdict['reason']}{code}: {verdict.get('label', '')}" if "reason" in verdict else ""
             table.add_row(verdict["indicator"], verdict["day"], verdict["verdict"], reason)
         console.print(table)
-        advised = {(one["reason"], one["advice"]): None for one in stay["verdicts"] if "advice" in one}
-        for reason, advice in advised:
-            console.print(f"{reason}: {advice}")
+        advised: dict[tuple[str, str], list[str]] = {}
+        for one in stay["verdicts"]:
+            if "advice" in one:
+                advised.setdefault((one["reason"], one["advice"]), []).append(one["indicator"])
+        for (reason, advice), indicators in advised.items():
+            plain = [name for name in indicators if "_" not in name]
+            console.print(f"{', '.join(plain or indicators)} {reason}: {advice}")
 
 
 def _version_text(version: dict[str, Any], console: Console) -> None:
