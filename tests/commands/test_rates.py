@@ -92,7 +92,7 @@ class TestRefusals:
         told = shown(read(refused))
 
         assert "Rejected by the DMP, by code" in told
-        assert told.count("DMP clos") == 1
+        assert told.count("DMP clos") == 3  # DS1.1, and D2.2 and D6.1 that count the same letter
         assert "Ne pas renvoyer." in told
 
     def test_json_has_them_under_their_own_key(self, refused: Path) -> None:

@@ -16,12 +16,14 @@ from tests.simulator.conftest import TODAY
 INDICATORS = {
     *(f"DS1.{number}{suffix}" for number in "123" for suffix in ("", "_accepted", "_eligible", "_sent", "_taken")),
     *("DS1.2_prescribed", "DS1.3_all_stays", "DS1.4", "P1.1", "P1.3"),
+    *(f"{name}{suffix}" for name in ("D2.2", "D6.1") for suffix in ("", "_active", "_accepted", "_sent", "_taken")),
+    "D6.1_any",
     *(f"DS{domain}.1{suffix}" for domain in "23" for suffix in ("", "_accepted", "_eligible", "_sent", "_taken")),
 }
 
 
 def test_every_indicator_and_variant_is_there(hospital: Hospital) -> None:
-    """Thirty rates, in both windows."""
+    """Forty-one rates, in both windows."""
     assert set(hospital.truth().rates) == {(name, window) for name in INDICATORS for window in ("official", "rolling")}
 
 

@@ -112,8 +112,9 @@ def fates(report: Report, person: Person, settings: RuleSettings, *, level: int,
     for index, version in enumerate(report.versions):
         deletions = _deletions(report.versions[index:])
         seen = version.seen
+        named = next((one for one in version.documents() if one.ins is not None), None)
         for sending in version.sendings:
-            reason = _defect(sending.document, seen, person, settings, level)
+            reason = _defect(sending.document, seen, named, person, settings, level)
             yield Fate(reason, sending.at) if reason else _way(sending, deletions, proof)
 
 
@@ -128,9 +129,17 @@ def _deletions(versions: list[Version]) -> list[int]:
 
 
 def _defect(
-    document: Document, seen: Document | None, person: Person, settings: RuleSettings, level: int
+    document: Document,
+    seen: Document | None,
+    named: Document | None,
+    person: Person,
+    settings: RuleSettings,
+    level: int,
 ) -> str | None:
-    """What is wrong with a document as one sending shows it; ``seen``: the version's CDA, where some sending showed it."""
+    """What is wrong with a document as one sending shows it.
+
+    ``seen``: the version's CDA, where some sending showed it; ``named``: a sending that gave the INS.
+    """
     body = document if document.body != "unseen" or seen is None else seen
     if level:
         if body.body == "unseen":
@@ -140,17 +149,22 @@ def _defect(
             return v.NOT_CDA
         elif body.level < level:
             return v.WRONG_LEVEL
-    status, birth_corrected = document.status, document.birth_corrected
-    if not status:
+    who = document
+    if document.trace != HL7 and named is not None and document.ins in (None, named.ins):
+        who = named  # the message that asked for the submission said more of the identity
+    matricule, root, status, birth_corrected = who.ins, who.ins_root, who.status, who.birth_corrected
+    if not status or (matricule is None and who.trace != HL7):
         known = person.status_at(document.at)
         if known is not None:
-            status, birth_corrected = known.status, birth_corrected or known.birth_corrected
-        elif document.trace != HL7:  # who submits under an INS says that it is qualified
+            status, birth_corrected = status or known.status, birth_corrected or known.birth_corrected
+            if matricule is None and who.trace != HL7:  # the trace names its patient by a number of the hospital
+                matricule, root = known.ins, known.ins_root
+        elif who.trace != HL7:  # who submits under an INS says that it is qualified
             status = "VALI"
-    reason = qualification(document.ins_root, status, birth_corrected, settings.count_test_ins)
+    reason = qualification(root, status, birth_corrected, settings.count_test_ins)
     if reason:
         return reason
-    if body.body == "cda" and (body.cda_ins != document.ins or body.cda_ins_root != document.ins_root):
+    if body.body == "cda" and (body.cda_ins != matricule or body.cda_ins_root != root):
         return v.INS_MISMATCH
     return None
 
