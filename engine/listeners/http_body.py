@@ -18,7 +18,6 @@ class Body:
         self._bytes = bytearray()
         self._inflate = zlib.decompressobj(31) if gzip else None
         self._packed = b""
-        self._full = False  # the last step gave all it was allowed to: there may be more inside
 
     def __len__(self) -> int:
         """Bytes so far, decompressed."""
@@ -27,7 +26,8 @@ class Body:
     @property
     def pending(self) -> bool:
         """Whether there is something to decompress."""
-        return bool(self._packed) or (self._full and self._inflate is not None and not self._inflate.eof)
+        # What zlib has not given yet is before the trailer of the member, which it has not taken then.
+        return bool(self._packed)
 
     @property
     def whole(self) -> bool:
@@ -48,9 +48,7 @@ class Body:
         if inflate.eof:  # RFC 1952: a file may have several members
             inflate = self._inflate = zlib.decompressobj(31)
         room = min(STEP, self._limit + 1 - len(self._bytes))
-        out = inflate.decompress(self._packed, room)
-        self._bytes += out
-        self._full = len(out) == room
+        self._bytes += inflate.decompress(self._packed, room)
         self._packed = inflate.unconsumed_tail or inflate.unused_data
 
     def after(self, head: bytes) -> bytes:

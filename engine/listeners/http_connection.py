@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
             return False
         self._http.receive_data(b"")
         self._advance()
-        return (self._waiting or self._resting) and self._transport.can_write_eof()
+        return self._waiting and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone. What was not received completely is not taken; what was, is, and its sender will send it again."""

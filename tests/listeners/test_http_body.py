@@ -44,7 +44,7 @@ def test_members_and_pieces(sizes: list[int], random: bool, piece: int) -> None:
 
 @pytest.mark.parametrize("size", [STEP - 1, STEP, STEP + 1, 2 * STEP, LIMIT])
 def test_the_end_of_a_step(size: int) -> None:
-    """What zlib still holds when a step is full is asked for, also when nothing more comes."""
+    """What zlib still holds when a step is full is asked for."""
     body = Body(gzip=True, limit=LIMIT)
     body.feed(gzip.compress(bytes(size)))
     assert drained(body).whole
