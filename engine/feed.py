@@ -21,10 +21,11 @@ _DAY: Final = 86_400
 _DIGEST: Final = 8
 CODES: Final = {
     "internal-error": "The engine failed on this message. It is kept sealed; report the code location of the log.",
+    "clock-ahead": "The message is dated more than a day after it was received: the clock of its sender, or of this machine, is wrong.",
     "not-folded": "The message was read but could not be counted. Its facts are kept sealed; report the log.",
 }
 
-REJECTIONS: Final = frozenset(CODES)
+REJECTIONS: Final = frozenset({"internal-error", "not-folded"})
 
 Parse = Callable[[bytes, Context], Parsed]
 """Bytes of one message and the feed they came by -> what they say; raises ParseError and nothing else."""
@@ -77,7 +78,7 @@ class Feed(Struct, frozen=True):
             content=self.digests(canonical(payload), _DIGEST),
             facts=encode(parsed.facts) if production and parsed.facts else None,
             received=received,
-            flags=tuple(dict.fromkeys(flag.code for flag in parsed.flags)) if parsed.flags else (),
+            flags=_flags(parsed, received) if parsed.flags or parsed.at > received + _DAY else (),
             production=production,
         )
 
@@ -113,3 +114,10 @@ class Feed(Struct, frozen=True):
             sealed=sealed,
             counted=False,
         )
+
+
+def _flags(parsed: Parsed, received: int) -> tuple[str, ...]:
+    found = [flag.code for flag in parsed.flags]
+    if parsed.at > received + _DAY:
+        found.append("clock-ahead")
+    return tuple(dict.fromkeys(found))
