@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.facts import HL7, LOG, TRACES, Document, Outcome
+from engine.facts import HL7, LOG, TRACES, TRANSACTION, Document, Outcome
 from engine.ledger.links import Links
 
 STRENGTH: Final = {trace: rank for rank, trace in enumerate(TRACES)}
@@ -59,13 +59,14 @@ class Sending(Struct, eq=False):
 class Attempt(Struct, eq=False):
     """One submission of a version, or one request for it, with everything it left."""
 
-    at: int  # its first sending
+    at: int  # its first sending; 0 when none tells its time
     sendings: list[Sending]
     traces: tuple[str, ...]  # by strength, those of its answers included
     addressed: bool
     answered: bool
     accepted: bool
-    answered_at: int
+    answered_at: int  # of an answer that tells no time, ``at``
+    timed: bool  # both times are told
     code: str
     warning: str
     failed: bool
@@ -92,21 +93,53 @@ def order(sending: Sending) -> tuple[int, int, bytes, int, bytes]:
 # -- which sendings are one attempt -----------------------------------------------------------------------------------
 
 
+class _Home:
+    """An attempt while sendings find theirs; what is asked of it at every sending is kept, not counted again."""
+
+    __slots__ = ("at", "open", "sendings", "traces")
+
+    def __init__(self, sendings: Iterable[Sending]) -> None:
+        self.sendings: list[Sending] = []
+        self.traces: set[str] = set()
+        self.open: bool | None = None  # whether its lines of a log leave the end open; None without any
+        self.add(sendings)
+        self.at = self.sendings[0].at
+
+    def add(self, sendings: Iterable[Sending]) -> None:
+        for sending in sendings:
+            self.sendings.append(sending)
+            self.traces.add(sending.document.trace)
+            if sending.document.trace == LOG:
+                ended = any(one.layer == "dmp" or not one.accepted for one in sending.answers)
+                self.open = self.open is not False and not ended
+
+    def distance(self, at: int) -> int:
+        submitted = [one.at for one in self.sendings if one.document.trace != HL7] or [self.at]
+        return min(abs(at - one) for one in submitted)
+
+
 def _groups(sendings: list[Sending]) -> list[list[Sending]]:
     if len(sendings) == 1:
         return [sendings]
     ordered = sorted(sendings, key=order)
     if all(sending.document.trace == HL7 for sending in ordered):
         return [[sending] for sending in ordered]
-    opened = [[sending] for sending in ordered if sending.document.trace == HL7]
-    alone: list[list[Sending]] = []
+    opened = [_Home([sending]) for sending in ordered if sending.document.trace == HL7]
+    by_exchange: dict[bytes, list[_Home]] = defaultdict(list)
+    for home in opened:
+        by_exchange[home.sendings[0].document.exchange].append(home)
+    alone: list[_Home] = []
     for group in _by_key([sending for sending in ordered if sending.document.trace != HL7]):
-        home = _home(group, opened, alone)
-        if home is None:
-            alone.append(group)
+        controls = {sending.document.control for sending in group if sending.document.control is not None}
+        asked = [home for one in sorted(controls) for home in by_exchange.get(one, ())]
+        if len(controls) > 1:
+            asked.sort(key=lambda home: home.at)
+        found = _home(group, asked, opened, alone)
+        if found is None:
+            alone.append(_Home(group))
         else:
-            home += group
-    return opened + alone
+            found.add(group)
+    return [home.sendings for home in opened + alone]
 
 
 def _by_key(sendings: list[Sending]) -> list[list[Sending]]:
@@ -127,37 +160,29 @@ def keys_of(document: Document) -> list[bytes]:
     return [key for key in (document.exchange, *document.keys) if key not in (document.id, document.alias)]
 
 
-def _home(group: list[Sending], opened: list[list[Sending]], alone: list[list[Sending]]) -> list[Sending] | None:
-    """The attempt that a group of traces belongs to; None when it is one of its own."""
+def _home(group: list[Sending], asked: list[_Home], opened: list[_Home], alone: list[_Home]) -> _Home | None:
+    """The attempt that a group of traces belongs to; None when it is one of its own. ``asked``: by the control id it names."""
     at = min(sending.at for sending in group)
-    controls = {sending.document.control for sending in group} - {None}
-    asked = [home for home in opened if home[0].document.exchange in controls] if controls else []
     slot = _slot(asked, at) or _slot(opened, at)
-    since = slot[0].at if slot is not None else 0
-    rivals = [home for home in alone[-_RIVALS:] if home[0].at >= since]
+    since = slot.at if slot is not None else 0
+    rivals = [home for home in alone[-_RIVALS:] if home.at >= since]
     homes = ([slot] if slot is not None else []) + rivals
     if all(one.document.trace == LOG and not keys_of(one.document) for one in group):
         # Lines without a key of their own: the next line goes on with what the former ones left open.
         for home in reversed(homes):
-            lines = [one for one in home if one.document.trace == LOG]
-            if lines and not any(one.layer == "dmp" or not one.accepted for line in lines for one in line.answers):
+            if home.open:
                 return home
     traces = {one.document.trace for one in group}
-    free = [home for home in homes if not traces & {one.document.trace for one in home}]
-    near = [(_distance(home, at), index) for index, home in enumerate(free)]
+    free = [home for home in homes if not traces & home.traces]
+    near = [(home.distance(at), index) for index, home in enumerate(free)]
     near = [(distance, index) for distance, index in near if free[index] is slot or distance <= _NEAR]
     return free[min(near)[1]] if near else None
 
 
-def _slot(opened: list[list[Sending]], at: int) -> list[Sending] | None:
+def _slot(opened: list[_Home], at: int) -> _Home | None:
     """The last of the attempts that an HL7 sending opened before; the first one when all came just after."""
-    before = bisect_right(opened, at, key=lambda home: home[0].at)
-    return opened[max(before - 1, 0)] if before or (opened and opened[0][0].at - at <= _NEAR) else None
-
-
-def _distance(home: list[Sending], at: int) -> int:
-    submitted = [one.at for one in home if one.document.trace != HL7] or [home[0].at]
-    return min(abs(at - one) for one in submitted)
+    before = bisect_right(opened, at, key=lambda home: home.at)
+    return opened[max(before - 1, 0)] if before or (opened and opened[0].at - at <= _NEAR) else None
 
 
 # -- what became of it ------------------------------------------------------------------------------------------------
@@ -165,7 +190,7 @@ def _distance(home: list[Sending], at: int) -> int:
 
 def _judge(group: list[Sending], *, deletion: bool) -> Attempt:
     group.sort(key=order)
-    first = group[0].at
+    first = next((sending.at for sending in group if sending.at), 0)
     answers = _distinct(answer for sending in group for answer in sending.answers)
     technical = [answer for answer in answers if answer.layer == "technical"]
     business = [answer for answer in answers if answer.layer == "dmp"]
@@ -176,7 +201,8 @@ def _judge(group: list[Sending], *, deletion: bool) -> Attempt:
         key=lambda answer: (answer.at, answer.accepted, answer.code),
         default=None,
     )
-    broken = any(not answer.accepted and answer.trace in {LOG, TRACES[-1]} for answer in technical)
+    carried = [answer for answer in technical if answer.trace in {LOG, TRANSACTION}]  # the transport's word: its last
+    broken = bool(carried) and not max(carried, key=lambda one: (STRENGTH[one.trace], one.at, one.accepted)).accepted
     taken = any(answer.accepted for answer in technical) or (bool(submitted) and not broken)
     refused = last is None and bool(technical) and (broken or not taken)
     addressed = "Y" if submitted else group[0].document.dmp
@@ -199,6 +225,7 @@ def _judge(group: list[Sending], *, deletion: bool) -> Attempt:
         answered=last is not None,
         accepted=accepted,
         answered_at=answered_at,
+        timed=last is not None and bool(last.at and first),
         code=code,
         warning=last.warning if last is not None and accepted else "",
         failed=refused,

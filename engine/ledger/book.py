@@ -18,7 +18,7 @@ from msgspec import Struct
 from engine.facts import HL7, AnyFact, Document, Outcome, Sent, Submission
 from engine.ledger import tallies, totals
 from engine.ledger.applications import Applications
-from engine.ledger.exchange import Exchange, Send
+from engine.ledger.exchange import MOST, Exchange, Send
 from engine.ledger.handles import handles
 from engine.ledger.patient import Attachment, View, fold
 from engine.metrics.measures import Measure
@@ -94,6 +94,7 @@ class Book:
         self._handles: dict[bytes, int] = {}
         self._exchanges: dict[bytes, Exchange] = {}
         self._changed_exchanges: set[bytes] = set()
+        self._crowded_out: set[bytes] = set()  # who lost their place in an exchange, hence their answers
         self._gone: dict[int, int] = {}
         self._new_handles: dict[bytes, int] = {}
         self._held: set[tuple[bytes, int]] = set()
@@ -153,6 +154,7 @@ class Book:
         for table in (self._patients, self._handles, self._exchanges, self._gone, self._new_handles):
             table.clear()
         self._changed_exchanges.clear()
+        self._crowded_out.clear()
         self._held.clear()
         self.applications.forget()
 
@@ -192,11 +194,9 @@ class Book:
             for outcome in self.applications.outcomes(document.at // _DAY, document.exchange):
                 changed = changed.with_outcome(outcome)
             self._exchange_changed(document.exchange, exchange, changed)
-        elif (
-            document.control is not None
-        ):  # it sent nothing under that control id: answers there belong to the HL7 message
+        elif document.control is not None:  # it sent nothing under that control id: the HL7 message did
             exchange = self._exchange(document.control)
-            self._exchange_changed(document.control, exchange, exchange.with_watcher(anchor))
+            self._exchange_changed(document.control, exchange, exchange.with_watcher(Send(document.at, anchor)))
 
     def _named(self, key: bytes, at: int, anchor: bytes) -> None:
         """Something was sent under a key that answers may name."""
@@ -217,6 +217,8 @@ class Book:
             return
         self._exchanges[key] = after
         self._changed_exchanges.add(key)
+        if max(len(before.sends), len(before.watchers)) == MOST:
+            self._crowded_out |= before.anchors() - after.anchors()
 
     def _exchange(self, key: bytes) -> Exchange:
         found = self._exchanges.get(key)
@@ -298,12 +300,10 @@ class Book:
     # -- the end of a chunk -------------------------------------------------------------------------------------------
 
     def _close(self, today: int) -> Changes:
-        for key in self._changed_exchanges:
-            exchange = self._exchanges[key]
-            for anchor in {send.anchor for send in exchange.sends} | set(exchange.watchers):
-                number = self._find(anchor)
-                if number is not None:
-                    self._patient(number).dirty = True
+        for anchor in self._crowded_out.union(*(self._exchanges[key].anchors() for key in self._changed_exchanges)):
+            number = self._find(anchor)
+            if number is not None:
+                self._patient(number).dirty = True
         changes = Changes(Counter(), Counter())
         rows: list[tuple[bytes, bytes, bytes, int]] = []
         for number, patient in self._patients.items():

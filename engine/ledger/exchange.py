@@ -30,12 +30,13 @@ class Send(Struct, frozen=True, array_like=True, order=True):
 class Exchange(Struct, array_like=True):
     """Sendings and answers of one key, each a sorted tuple without repetition.
 
-    ``watchers``: handles of patients that an answer concerns although they sent nothing under the key.
+    ``watchers``: lines of a log that name the key of an HL7 message and sent nothing under it. Where the message itself was not
+    seen, what was answered to it is an answer to them.
     """
 
     sends: tuple[Send, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
-    watchers: tuple[bytes, ...] = ()
+    watchers: tuple[Send, ...] = ()
 
     def with_send(self, send: Send) -> Exchange:
         """The same exchange with one more sending; itself when nothing is new."""
@@ -50,15 +51,24 @@ class Exchange(Struct, array_like=True):
         outcomes = tuple(sorted({*self.outcomes, outcome}, key=_outcome_order)[-MOST:])
         return Exchange(self.sends, outcomes, self.watchers)
 
-    def with_watcher(self, anchor: bytes) -> Exchange:
-        """The same exchange with one more patient to look at again when an answer comes; itself when nothing is new."""
-        if anchor in self.watchers or any(send.anchor == anchor for send in self.sends):
+    def with_watcher(self, watcher: Send) -> Exchange:
+        """The same exchange with one more line that names it; itself when nothing is new."""
+        if watcher in self.watchers:
             return self
-        return Exchange(self.sends, self.outcomes, tuple(sorted({*self.watchers, anchor})[-MOST:]))
+        return Exchange(self.sends, self.outcomes, tuple(sorted({*self.watchers, watcher})[-MOST:]))
+
+    def anchors(self) -> set[bytes]:
+        """Handles of the patients that an answer concerns."""
+        return {one.anchor for one in (*self.sends, *self.watchers)}
 
     def answers(self, at: int) -> list[Outcome]:
         """The answers that belong to the sending of that instant, by time."""
         times = [send.at for send in self.sends]
+        return [outcome for outcome in self.outcomes if _answered(times, outcome.at) == at]
+
+    def watched(self, at: int) -> list[Outcome]:
+        """The answers that a line of that instant may take for its own, by time."""
+        times = [one.at for one in (*self.sends, *self.watchers)]
         return [outcome for outcome in self.outcomes if _answered(times, outcome.at) == at]
 
 

@@ -162,7 +162,7 @@ def _answers(fact: Document, exchange_of: ExchangeOf, messages: set[bytes]) -> t
     else:
         own = keys_of(fact)
         if fact.control is not None and fact.control not in messages:
-            found.append(("control-id", exchange_of(fact.control).answers(fact.at)))
+            found.append(("control-id", exchange_of(fact.control).watched(fact.at)))
     found += [("submission-set-or-message-id", list(exchange_of(key).outcomes)) for key in own]
     names = [name for name in (fact.id, fact.alias) if name is not None]
     found += [("document-id", exchange_of(name).answers(fact.at)) for name in names]

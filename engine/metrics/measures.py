@@ -102,7 +102,8 @@ def _attempt(found: Counter[Measure], attempt: Attempt) -> None:
     found[Measure(SUBMISSIONS, establishment, "")] += 1
     if attempt.answered:
         found[Measure(RESPONSES, establishment, ACCEPTED if attempt.accepted else REFUSED)] += 1
-        _delay(found, ANSWER, establishment, attempt.answered_at - attempt.at)
+        if attempt.timed:
+            _delay(found, ANSWER, establishment, attempt.answered_at - attempt.at)
         if not attempt.accepted:
             found[Measure(ERRORS, establishment, attempt.code or OTHER)] += 1
     elif attempt.failed:
