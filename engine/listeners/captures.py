@@ -9,6 +9,7 @@ says whether it may stay on the disk.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import os
 import zlib
@@ -28,6 +29,9 @@ from engine.receipt import Receipt
 #: Captures read and not yet put away: enough for a full group commit, little enough to stay small.
 WINDOW: Final = 512
 WINDOW_BYTES: Final = 32 * 1024 * 1024
+
+# What says nothing of the file: this engine or machine has no room now, or a server does not answer. The file waits for a later look.
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT})
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -98,12 +102,14 @@ class CapturesListener:
     async def _take(self, looks: Sequence[Look]) -> None:
         """Hand over the files of one look, with a window of outstanding ones."""
         turn = _Turn(self.feed, self.pipeline, self._watch)
-        for look in looks:
-            await turn.room(look.size)
-            if self._watch.stopping or turn.unavailable:
-                break
-            await self._hand_over(look, turn)
-        await turn.end()
+        try:
+            for look in looks:
+                await turn.room(look.size)
+                if self._watch.stopping or turn.unavailable:
+                    break
+                await self._hand_over(look, turn)
+        finally:
+            await turn.end()
         if turn.statuses:
             said = _log.bind(
                 feed=self.feed,
@@ -198,9 +204,9 @@ def _load(path: Path, limit: int) -> bytes:
                 return stored.read(size)
             with gzip.GzipFile(fileobj=stored) as stream:
                 content = stream.read(limit + 1)
-    except FileNotFoundError:
-        raise
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) in _PASSING:
+            raise
         raise _RejectedError("damaged-file") from None
     if len(content) > limit:
         raise _RejectedError("too-large")

@@ -29,7 +29,8 @@ from engine.parsers.parsed import Parsed
 
 # A file that did not change for so long is closed, and opened again when it does.
 _IDLE: Final = 60.0
-# A past file whose last change is older than this is finished, also when it is seen for the first time.
+# A past file whose last change is so much older than that of the newest file (by their own clock, which need not be ours) is
+# finished, also when it is seen for the first time.
 _OLD: Final = 3_600
 _SHIPPED: Final = "logs"
 _MAGIC: Final = frozenset("*?[")
@@ -121,6 +122,7 @@ class LogListener:
         self._closed: dict[tuple[int, int], tuple[int, int]] = {}
         self._archives: set[Archive] = set()
         self._damaged: set[tuple[int, int, int]] = set()
+        self._newest = 0
         self._follower: Follower | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -153,6 +155,11 @@ class LogListener:
     def _prepare(self) -> None:
         """Read the positions; make their folder."""
         state = self.settings.state
+        for pattern in (self.settings.path, self.settings.rotated):
+            if pattern is not None and _finds(pattern, self._file):
+                raise ConfigError(
+                    str(state), 0, "the positions would be read as a log", f"give state another folder than {pattern}"
+                )
         try:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
             book = positions.load(self._file)
@@ -194,6 +201,7 @@ class LogListener:
         looks = await asyncio.to_thread(sources.look, self.settings.path, self.settings.rotated)
         if self._first:
             await asyncio.to_thread(self._begin, looks)
+        self._newest = looks[-1].modified if looks else 0
         present = {one.key for one in looks}
         for one in looks:
             read = self._unpack if one.packed else self._grow
@@ -254,7 +262,7 @@ class LogListener:
                 return True
             self._open[file.key] = file
             self._closed.pop(one.key, None)
-            old = not one.live and time.time() - one.modified / 1e9 > _OLD
+            old = not one.live and min(self._newest, time.time_ns()) - one.modified > _OLD * 10**9
             file.changed = time.monotonic() - (self.settings.quiet_seconds if old else 0)
             file.live = one.live
             return await self._read(follower, file, fresh=True)
@@ -337,6 +345,13 @@ def _folder(pattern: Path) -> Path:
             break
         folder /= part
     return folder
+
+
+def _finds(pattern: Path, file: Path) -> bool:
+    """Whether a pattern, or a folder, is also where this file is."""
+    if pattern.is_dir():
+        return pattern.resolve() == file.parent.resolve()
+    return (file.parent.resolve() / file.name).match(str(pattern.parent.resolve() / pattern.name))
 
 
 def _archive(one: Look) -> Archive:

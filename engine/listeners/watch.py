@@ -174,12 +174,28 @@ class Watch:
         target = self.folder / (DONE if well else FAILED) / look.name
         if "/" in look.name:
             target.parent.mkdir(parents=True, exist_ok=True)
-        number = 0
-        while target.exists():
-            number += 1
-            target = target.with_name(f"{path.name}.{number}")
-        path.rename(target)
+        path.rename(_free(target))
         return True
+
+
+def _free(target: Path) -> Path:
+    """The target, or ``target.1`` and so on: a platform may give all its files one name, so not every number is tried."""
+
+    def taken(number: int) -> bool:
+        return (target.with_name(f"{target.name}.{number}") if number else target).exists()
+
+    if not taken(0):
+        return target
+    below, number = 0, 1
+    while taken(number):
+        below, number = number, 2 * number
+    while number - below > 1:
+        middle = (below + number) // 2
+        if taken(middle):
+            below = middle
+        else:
+            number = middle
+    return target.with_name(f"{target.name}.{number}")
 
 
 def _seen(name: str, status: os.stat_result) -> Look | None:

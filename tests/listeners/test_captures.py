@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,47 @@ async def test_file_that_is_rewritten_before_its_receipt(harness: CapturesHarnes
     pipeline.release()
     await until(lambda: harness.names("done") == ["a.xml"])
     assert pipeline.payloads == [b"<a/>", b"<a/><!-- -->"]
+
+
+class Crowded(FakePipeline):
+    """Lets nobody open another file once it was given something."""
+
+    def submit(self, payload: bytes, feed: str, done: Callable[[Receipt], None]) -> None:
+        """See :class:`FakePipeline`."""
+        if not self.payloads:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        super().submit(payload, feed, done)
+
+
+async def test_no_room_to_open_a_file(harness: CapturesHarness) -> None:
+    """A file that cannot be opened because the engine has too many open is not damaged: it waits, and is read later."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    pipeline = Crowded()
+    harness.write("a.xml", b"<a/>")
+    harness.write("b.xml", b"<b/>")
+    with structlog.testing.capture_logs() as lines:
+        try:
+            await harness.start(pipeline)
+            await until(lambda: any(line["event"] == "folder-failed" for line in lines))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    await until(lambda: harness.names() == [])
+    assert harness.names("done") == ["a.xml", "b.xml"]
+    assert pipeline.payloads == [b"<a/>", b"<b/>"]
+    assert harness.tally.rejected_total == {}
+
+
+async def test_files_of_one_name(harness: CapturesHarness) -> None:
+    """Each file is kept, whatever the names of those before it; a free number is found without trying all of them."""
+    await harness.start(FakePipeline())
+    for number in range(1, 12):
+        harness.write("last.xml", b"<a>%d</a>" % number)
+        await until(lambda: harness.names() == [])
+    names = {"last.xml", *(f"last.xml.{number}" for number in range(1, 11))}
+    assert set(harness.names("done")) == names
+    assert {(harness.path / "done" / name).read_bytes() for name in names} == {
+        b"<a>%d</a>" % number for number in range(1, 12)
+    }
 
 
 async def test_window(harness: CapturesHarness, monkeypatch: pytest.MonkeyPatch) -> None:

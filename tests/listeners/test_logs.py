@@ -237,6 +237,29 @@ class TestRotation:
         harness.write("-bis", path=old)
         await harness.read("begun-bis")
 
+    async def test_past_file_of_another_clock(self, harness: LogHarness) -> None:
+        """A share whose clock is behind ours: a past file that is still being copied is not held as finished."""
+        past = harness.folder / "app.log.1"
+        harness.write("one", path=past)
+        harness.write("two, cut", end="", path=past)
+        harness.write("three")
+        for path, at in ((past, 1_700_000_000), (harness.log, 1_700_000_010)):
+            os.utime(path, (at, at))
+        await harness.start(FakePipeline(), quiet_seconds=3600)
+        await until(lambda: "three" in harness.lines)
+        assert harness.lines == ["one", "three"]
+
+    async def test_old_past_files(self, harness: LogHarness) -> None:
+        """A past file that is much older than the newest one is read to its last byte at once."""
+        past = harness.folder / "app.log.1"
+        harness.write("one", end="", path=past)
+        harness.write("two")
+        for path, at in ((past, 1_700_000_000), (harness.log, 1_700_010_000)):
+            os.utime(path, (at, at))
+        await harness.start(FakePipeline(), quiet_seconds=3600)
+        await until(lambda: "two" in harness.lines)
+        assert harness.lines == ["one", "two"]
+
     async def test_rename_out_of_sight(self, harness: LogHarness) -> None:
         """A file that is renamed where no pattern finds it is still read to its end: it is held open."""
         await harness.start(FakePipeline())
@@ -528,6 +551,15 @@ class TestPositions:
         harness.state.write_bytes(b"")
         with pytest.raises(ConfigError, match="state: the positions cannot be kept here"):
             await harness.start(FakePipeline())
+
+    @pytest.mark.parametrize("pattern", [".", "*", "*.json", "t*"])
+    @pytest.mark.parametrize("name", ["path", "rotated"])
+    async def test_positions_among_the_logs(self, harness: LogHarness, name: str, pattern: str) -> None:
+        """Positions that would be read as a log, and move at each reading, are one clear error at the start."""
+        harness.state.mkdir()
+        with pytest.raises(ConfigError, match="state: the positions would be read as a log"):
+            await harness.start(FakePipeline(), **{name: harness.state / pattern})
+        await harness.start(FakePipeline(), **{name: harness.state / "*.log"})
 
     async def test_folder_that_is_not_there(self, harness: LogHarness) -> None:
         """A log below a folder that does not exist is one clear error at the start."""
