@@ -446,12 +446,17 @@ class TestConnection:
 
     async def test_idle_between_requests(self, place: Server) -> None:
         """A connection that is kept for later is closed without a word after the timeout, and not before."""
-        await place.listen(FakePipeline(), idle_timeout_seconds=0.3)
+        listener = await place.listen(FakePipeline())
         peer = await place.connect()
         for _ in range(4):
             assert (await peer.ask(post(BODY))).status == 200
-            await asyncio.sleep(0.15)
+            (connection,) = listener._connections
+            for _ in range(8):  # one timeout of the listener's clock, which comes a first time after seven seconds
+                connection.tick(8, 7.5)
+        assert place.tally.idle_closed_total == 0
+        connection.tick(8, 7.5)
         assert await peer.end() == b""
+        assert place.tally.idle_closed_total == 1
 
     async def test_too_many_connections(self, place: Server) -> None:
         """One more than allowed is closed at once."""
