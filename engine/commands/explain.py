@@ -18,8 +18,9 @@ from rich.table import Table
 
 from engine.config import Config
 from engine.ledger.attempts import Attempt, Sending
-from engine.ledger.patient import Unnamed, View
+from engine.ledger.patient import View
 from engine.ledger.reports import Report, Version
+from engine.ledger.unnamed import Unnamed
 from engine.metrics import catalogue as catalogues
 from engine.metrics import periods
 from engine.metrics import remedies as tables

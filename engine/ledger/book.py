@@ -171,7 +171,7 @@ class Book:
         number = self._join(found)
         if ins is not None:
             number = self._hold(ins, number)
-        elif len(found) == 1 and getattr(fact, "ins", None) == found[0]:
+        elif getattr(fact, "ins", None) == found[0]:
             number = self._gather(found[0], number)
         patient = self._patient(number)
         if encoded not in patient.facts:

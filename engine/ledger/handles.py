@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.facts import (
+    HL7,
     Activity,
     Alias,
     AnyFact,
@@ -34,14 +35,16 @@ _HANDLES: Final[dict[type, Callable[[Any], tuple[bytes | None, ...]]]] = {
 def handles(fact: AnyFact) -> tuple[list[bytes], bytes | None]:
     """The identifiers by which a fact belongs to a patient, the surest first, and the INS it says the patient has.
 
-    The INS is a handle only for a fact that names the patient by nothing else: two patients may wrongly share one. A
-    document that names nobody is filed under its own exchange: it still counts as a report.
+    The INS is a handle only for a fact that names the patient by nothing else (two patients may wrongly share one), and for
+    a trace of a submission, whose IPP may be of another domain: the DMP knows its patients by the INS alone. A document that names nobody is filed under its own exchange: it still counts as a report.
     """
     of = _HANDLES.get(type(fact))
     if of is None:
         return [], None
     known = [handle for handle in of(fact) if handle is not None]
     ins: bytes | None = getattr(fact, "ins", None)
+    if ins is not None and (isinstance(fact, Submission | Entry) or (isinstance(fact, Document) and fact.trace != HL7)):
+        return [ins, *known[fact.ipp is not None :]], None
     if known:
         return known, ins
     if ins is not None:

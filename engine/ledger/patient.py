@@ -26,11 +26,12 @@ from engine.facts import (
     Reattached,
     Submission,
 )
-from engine.ledger.attempts import STRENGTH
 from engine.ledger.links import Links
 from engine.ledger.naming import MATCH_SECONDS
 from engine.ledger.reports import ExchangeOf, Report, reports
 from engine.ledger.stays import Stay, stays
+from engine.ledger.unnamed import Unnamed
+from engine.ledger.unnamed import unnamed as unnamed_of
 
 _DAY: Final = 86_400
 
@@ -64,17 +65,6 @@ class Person(Struct, eq=False):
             if identity.at > at:
                 break
         return found
-
-
-class Unnamed(Struct, frozen=True):
-    """A submission to the DMP of which no trace said what document it holds."""
-
-    at: int
-    establishment: str  # FINESS
-    person: int  # index in the view's persons
-    answered: bool
-    accepted: bool
-    code: str = ""
 
 
 class View(Struct, eq=False):
@@ -163,29 +153,8 @@ def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment =
             if place is not None:
                 activities.setdefault(place, []).append(fact)
     submissions = [fact for fact in known if type(fact) is Submission]
-    unnamed = _unnamed(submissions, documents, exchange_of, person_of) if submissions else []
+    unnamed = unnamed_of(submissions, documents, exchange_of, person_of.named) if submissions else []
     return View(found, persons, owners, chains, activities, unnamed)
-
-
-def _unnamed(
-    submissions: list[Submission], documents: list[Document], exchange_of: ExchangeOf, person_of: _PersonOf
-) -> list[Unnamed]:
-    """Submissions whose submission set nothing tied to a document, each set once."""
-    named = {key for document in documents for key in (document.exchange, *document.keys)}
-    first: dict[bytes, Submission] = {}
-    for fact in sorted(submissions, key=lambda one: (one.at, one.key, one.ipp or b"", one.ins or b"")):
-        if fact.key not in named:
-            first.setdefault(fact.key, fact)
-    found = []
-    for key, fact in first.items():
-        answers = [answer for answer in exchange_of(key).outcomes if answer.layer == "dmp"]
-        last = max(answers, key=lambda one: (STRENGTH[one.trace], one.at, one.accepted, one.code), default=None)
-        accepted = last is not None and last.accepted
-        code = last.code if last is not None and not accepted else ""
-        found.append(
-            Unnamed(fact.at, fact.establishment, person_of(fact.ipp, fact.ins), last is not None, accepted, code)
-        )
-    return found
 
 
 # -- persons ----------------------------------------------------------------------------------------------------------
@@ -206,6 +175,17 @@ class _PersonOf:
         if ins is not None:
             return self._find(self._by_ins, ins)
         return self._find(self._by_ins, b"")
+
+    def known(self, ipp: bytes | None, ins: bytes | None) -> int | None:
+        """The person that other facts gave this IPP or, failing that, this INS; None when none did."""
+        if ipp is not None and (found := self._by_ipp.get(self._names.ipp.root(ipp))) is not None:
+            return found
+        return self._by_ins.get(ins) if ins is not None else None
+
+    def named(self, ipp: bytes | None, ins: bytes | None) -> int:
+        """The person that is known by one of them, else a new one."""
+        found = self.known(ipp, ins)
+        return self(ipp, ins) if found is None else found
 
     def know(self, ins: bytes, person: int) -> None:
         """Say whose INS it is, for messages that name nobody else."""
@@ -346,10 +326,15 @@ class _Places:
 
 
 def _person_of_report(report: Report, person_of: _PersonOf, places: _Places) -> int:
-    for version in reversed(report.versions):
-        for document in version.documents():
-            if document.ipp is not None or document.ins is not None:
-                return person_of(document.ipp, document.ins)
+    documents = [document for version in reversed(report.versions) for document in version.documents()]
+    for document in documents:
+        # A trace may name its patient by an IPP of another domain: the INS then says who it is.
+        person = person_of.known(document.ipp, document.ins)
+        if person is not None:
+            return person
+    for document in documents:
+        if document.ipp is not None or document.ins is not None:
+            return person_of(document.ipp, document.ins)
     for version in report.versions:
         for document in version.documents():
             for index in places.venue(document.visit) or places.dossier(document.dossier):

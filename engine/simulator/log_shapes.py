@@ -99,6 +99,10 @@ class Shapes:
             return "full"
         if shape in ("hl7", "sha1") and (report.direct or entries[0].document.extension):
             return "lean"
+        if (
+            shape == "chain" and report.direct
+        ):  # another line may name it by its id: nothing would say that they are one
+            return "lean"
         if shape == "hl7" and report.volet == "1.2" and not report.mdm:  # no TXA: nothing has that number
             return "lean"
         if shape == "weak" and (answer is None or not self._certain(submission, answer)):

@@ -12,7 +12,7 @@ from engine.facts import AUDIT, INS_NIR, LOG, TRANSACTION, ZAM, AnyFact, Documen
 from engine.ledger.exchange import Exchange, Send
 from engine.ledger.patient import View, fold
 from engine.ledger.reports import Report, Version
-from tests.ledger.build import INS, IPP, VISIT, answer, at, document, movement
+from tests.ledger.build import INS, IPP, VISIT, answer, at, document, identity, movement
 from tests.ledger.facts import FINESS, handle
 
 STAY = (movement("A01", "2026-03-02 10:00", 1), movement("A03", "2026-03-05 14:00", 2))
@@ -288,3 +288,10 @@ def _shape(report: Report) -> list[Any]:
         [(a.at, a.traces, a.accepted, a.answered_at, a.code, a.contradictions, len(a.sendings)) for a in one.attempts]
         for one in report.versions
     ]
+
+
+def test_a_trace_under_an_ipp_of_another_domain_is_joined_by_the_ins() -> None:
+    """The platform has numbers of its own: the INS says whose letter it is, and which stay it belongs to."""
+    foreign = traced("2026-03-05 15:00", ipp=handle("foreign", 1))
+    found = view(*STAY, identity("2026-03-01 10:00"), foreign, said("2026-03-05 15:01"))
+    assert (only(found).stay, only(found).way) == (0, "after-exit")
