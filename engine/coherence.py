@@ -26,6 +26,7 @@ def check(config: Config, reader: Reader, indicators: Collection[str]) -> None:
     names: dict[str, Place] = {}
     paths: dict[str, Place] = {}
     ports: list[tuple[str, int, Place]] = [(config.http.host, config.http.port, ("http", "port"))]
+    datagrams: list[tuple[str, int, Place]] = []
     for index, feed in enumerate(config.feeds):
         here: Place = ("feeds", index)
         _once(reader, names, feed.name, (*here, "name"), f"feed {feed.name}")
@@ -35,11 +36,14 @@ def check(config: Config, reader: Reader, indicators: Collection[str]) -> None:
             reader.fail(line, f"feed {feed.name}: establishment {feed.establishment} is not declared", mend)
         host, port = getattr(feed.settings, "host", None), getattr(feed.settings, "port", None)
         if isinstance(host, str) and isinstance(port, int):
-            ports.append((host, port, (*here, "port")))
+            # A UDP port is another one than the TCP port of the same number.
+            known = datagrams if getattr(feed.settings, "transport", "") == "udp" else ports
+            known.append((host, port, (*here, "port")))
         path = getattr(feed.settings, "path", None)
         if path is not None:
             _once(reader, paths, str(path), (*here, "path"), "this path")
     _ports(reader, ports)
+    _ports(reader, datagrams)
     if config.store == config.keys or config.store in config.keys.parents:
         reader.fail(reader.line(("keys",)), "keys is the store itself", "give a folder of its own, outside the store")
 

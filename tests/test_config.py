@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from engine import config
 from engine.errors import ConfigError
 from engine.listeners.listener import declarations
+from engine.service import config_problems
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -364,3 +365,14 @@ class TestNeverAnythingElse:
                 config.load(path, LISTENERS)
         else:
             assert config.load(path, LISTENERS).feeds
+
+
+def test_udp_and_tcp_may_share_a_number(tmp_path: Path) -> None:
+    """Syslog over both on 6514: two ports; twice over UDP is one."""
+    feed = '  - {{name: {name}, listener: syslog, establishment: "990000001", port: 6514, transport: {transport}}}\n'
+    head = 'store: s.db\nkeys: k\nestablishments:\n  - {finess: "990000001", name: CH}\nfeeds:\n'
+    path = tmp_path / "jauge.yaml"
+    for transports, faults in ((("tcp", "udp"), 0), (("udp", "udp"), 1)):
+        feeds = "".join(feed.format(name=f"a{n}", transport=one) for n, one in enumerate(transports))
+        path.write_text(head + feeds, encoding="utf-8")
+        assert len(config_problems(path)) == faults

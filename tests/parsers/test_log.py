@@ -460,3 +460,12 @@ class TestAnyBytes:
             except ParseError as error:
                 said = f"{error!r} {error} {error.__context__!r}"
             assert "CANARI" not in said
+
+
+def test_a_line_is_another_message_under_another_mapping() -> None:
+    """So that a replay under a corrected mapping reads it anew; under the same one it is the same line."""
+    corrected = msgspec.structs.replace(JSON, status={**JSON.status, "PENDING": "sent"})
+    line = raw("PENDING", document_id="1.2.3", ins="285017511867881", ins_oid="1.2.250.1.213.1.4.10")
+    assert read(line).facts == ()
+    assert len(read(line, corrected).facts) == 1
+    assert read(line).control_id == read(line).control_id != read(line, corrected).control_id
