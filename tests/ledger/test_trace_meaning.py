@@ -182,6 +182,19 @@ class TestOneDocument:
         weak = line(when, id=None, weak=True, created=0)
         assert len(view(*STAY, document("2026-03-05 15:00"), weak).reports) == reports
 
+    def test_the_nearest_may_come_before_or_after(self) -> None:
+        """Between two letters: an hour after the first is nearer than four before the second."""
+        letters = [document("2026-03-05 10:00"), document("2026-03-05 15:00", 2)]
+        for when, sendings in (("2026-03-05 11:00", [2, 1]), ("2026-03-05 14:00", [1, 2])):
+            reports = view(*STAY, *letters, line(when, id=None, weak=True)).reports
+            assert [len(report.versions[0].sendings) for report in reports] == sendings
+
+    def test_a_txa_12_that_is_the_only_id_of_the_message_names_it(self) -> None:
+        """The message had no readable CDA: its TXA-12 is its id."""
+        letter = document("2026-03-05 15:00", id=TXA)
+        found = version(view(*STAY, letter, line("2026-03-05 15:01", id=None, alias=TXA)))
+        assert [sending.link for sending in found.sendings] == ["own", "hl7-document-id"]
+
     def test_a_venue_is_surer_than_a_patient(self) -> None:
         """The letter of the venue, though that of another stay is nearer."""
         here = document("2026-03-05 10:00")
@@ -209,6 +222,27 @@ class TestAnswers:
         taken = said("2026-03-05 15:03", SET, layer="technical", trace=LOG)
         (attempt,) = version(view(*STAY, traced("2026-03-05 15:01", keys=(SET,)), fault, taken)).attempts
         assert attempt.failed
+
+    def test_a_failure_told_by_the_log_holds_over_the_acknowledgement_of_the_message(self) -> None:
+        """The platform took the message, and could not send the document."""
+        no = said("2026-03-05 15:01", handle("line", 1), accepted=False, layer="technical", trace=LOG, code="timeout")
+        taken = answer("2026-03-05 15:02", layer="technical", code="AA")
+        (attempt,) = version(view(*STAY, LETTER, line("2026-03-05 15:01"), no, taken)).attempts
+        assert attempt.failed
+        assert attempt.sendings[0].taken
+
+    def test_what_was_submitted_was_taken_unless_a_trace_says_otherwise(self) -> None:
+        """A trace is proof that the platform had the document; a fault is not."""
+        fault = said("2026-03-05 15:02", accepted=False, layer="technical", code="soap-fault")
+        for facts, taken in (((), True), ((fault,), False)):
+            (attempt,) = version(view(*STAY, traced("2026-03-05 15:01"), *facts)).attempts
+            assert attempt.sendings[0].taken is taken
+
+    def test_an_acceptance_keeps_its_warning_and_a_refusal_has_none(self) -> None:
+        """The code of what the DMP remarked."""
+        yes = said("2026-03-05 15:02", warning="XDSPatientIdDoesNotMatch")
+        for word, warning in ((yes, "XDSPatientIdDoesNotMatch"), (structs.replace(yes, accepted=False), "")):
+            assert version(view(*STAY, traced("2026-03-05 15:01"), word)).attempts[0].warning == warning
 
     def test_an_answer_of_the_dmp_is_no_failure(self) -> None:
         """Its word came, whatever the transport said."""
@@ -288,6 +322,11 @@ class TestAnswers:
         """And two beyond."""
         later = structs.replace(line("2026-03-05 15:00"), at=at("2026-03-05 15:00") + minutes * 60)
         assert len(version(view(*STAY, traced("2026-03-05 15:00"), later)).attempts) == attempts
+
+    def test_near_is_near_to_any_of_its_submissions(self) -> None:
+        """A request sent twice under one submission set; the line is an hour after the first, minutes after the second."""
+        requests = [traced(f"2026-03-05 14:{n}", key=SET) for n in ("00", "50")]
+        assert len(version(view(*STAY, *requests, line("2026-03-05 15:05"))).attempts) == 1
 
     @pytest.mark.parametrize(("when", "attempts"), [("2026-03-05 14:00", 1), ("2026-03-05 13:59", 2)])
     def test_a_trace_just_before_its_message_is_of_it(self, when: str, attempts: int) -> None:
