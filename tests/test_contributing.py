@@ -39,7 +39,7 @@ EXIT_DAY = date(2026, 3, 5).toordinal()  # on which the stays of tests.messages 
 
 def test_blocks() -> None:
     """The page has the lines of the platform, the file and the entry, in this order."""
-    assert [language for language, _ in BLOCKS] == ["text", "python", "python"]
+    assert [language for language, _ in BLOCKS] == ["text", "python", "text"]
 
 
 SAMPLE, FILE, ENTRY = (text for _, text in BLOCKS)

@@ -119,12 +119,12 @@ def fates(report: Report, person: Person, settings: RuleSettings, *, level: int,
 
 
 def _deletions(versions: list[Version]) -> list[int]:
-    """When a version was deleted: by its own deletion or by that of a later one, unless the DMP refused."""
+    """When a version was deleted: by its own deletion or by that of a later one, unless it was refused or never got there."""
     return [
         deletion.at
         for version in versions
         for deletion in version.deletions
-        if deletion.accepted or not deletion.answered
+        if deletion.accepted or not (deletion.answered or deletion.refused)
     ] + [at for version in versions for at in version.withdrawn]
 
 

@@ -110,3 +110,12 @@ def test_the_code_of_a_refusal_goes_with_the_verdict() -> None:
         one.outcome for one in verdicts(*STAY, traced("2026-03-05 15:00"), answers=refused) if one.indicator == "DS1.1"
     ]
     assert found == ["rejected:XDSUnknownPatientId"]
+
+
+def test_a_deletion_that_never_got_there_deletes_nothing() -> None:
+    """A SOAP fault answered the ITI-57, or the platform refused the message."""
+    letter = traced("2026-03-05 15:00")
+    gone = traced("2026-03-06 15:00", key=SET, request="deletion")
+    fault = said("2026-03-06 15:01", SET, accepted=False, layer="technical", code="soap-fault")
+    assert outcome("DS1.1", *STAY, letter, gone, answers=YES) == v.DELETED
+    assert outcome("DS1.1", *STAY, letter, gone, answers=(*YES, fault)) == v.MET
