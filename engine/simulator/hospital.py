@@ -176,6 +176,8 @@ class Hospital:
         inpatients: list[Stay] = []
         passages: list[Stay] = []
         plot = self._plot(slots)
+        if plot:  # whatever the other file told, the DMP was the same all along: what is known at an entry is certain
+            person.face.timeline = [each._replace(dmp=person.last.dmp) for each in person.face.timeline]
         if plot == "rekeyed":
             person.complicated = True
             person.face.numbers.append((slots[-1][1] + 31 * MINUTE, self.registry.ipp()))
