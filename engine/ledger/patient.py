@@ -326,7 +326,7 @@ class _Places:
 
 
 def _person_of_report(report: Report, person_of: _PersonOf, places: _Places) -> int:
-    documents = [document for version in reversed(report.versions) for document in version.documents()]
+    documents = [document for version in reversed(report.versions) for document in version.documents]
     for document in documents:
         # A trace may name its patient by an IPP of another domain: the INS then says who it is.
         person = person_of.known(document.ipp, document.ins)
@@ -336,14 +336,14 @@ def _person_of_report(report: Report, person_of: _PersonOf, places: _Places) -> 
         if document.ipp is not None or document.ins is not None:
             return person_of(document.ipp, document.ins)
     for version in report.versions:
-        for document in version.documents():
+        for document in version.documents:
             for index in places.venue(document.visit) or places.dossier(document.dossier):
                 return places.owners[index]
     return person_of(None, None)
 
 
 def _attach(report: Report, places: _Places, attach: Attachment) -> None:
-    documents = [document for version in report.versions for document in version.documents()]
+    documents = [document for version in report.versions for document in version.documents]
     for way, find, numbers in (
         ("visit", places.venue, [document.visit for document in documents]),
         ("dossier", places.dossier, [document.dossier for document in documents]),

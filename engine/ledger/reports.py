@@ -6,9 +6,10 @@ A pure function of a set of facts and of the exchanges they name.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.facts import HL7, Document, Entry, Outcome
 from engine.ledger.attempts import Attempt, Sending, attempts, keys_of, order
@@ -31,23 +32,23 @@ class Version(Struct, eq=False):
     deletions: list[Sending]
     attempts: list[Attempt]  # of the sendings by time, then of the deletions
     withdrawn: tuple[int, ...] = ()  # when a trace that names nothing else said that the DMP holds it no more
+    documents: tuple[Document, ...] = ()  # what each sending says of it, the most telling first
+
+    def __post_init__(self) -> None:
+        found = [sending.document for sending in reversed(self.sendings or self.deletions)]
+        if len(found) > 1:
+            found.sort(key=lambda one: 0 if one.trace == HL7 else 1 if one.body == "cda" else 2)
+        self.documents = tuple(found)
 
     @property
     def document(self) -> Document:
         """What the version says of itself: its latest HL7 sending, else the latest trace that showed its CDA, else the latest."""
-        return next(self.documents())
-
-    def documents(self) -> Iterator[Document]:
-        """What each sending says of it, the most telling first."""
-        found = [sending.document for sending in reversed(self.sendings or self.deletions)]
-        if len(found) > 1:
-            found.sort(key=lambda one: 0 if one.trace == HL7 else 1 if one.body == "cda" else 2)
-        yield from found
+        return self.documents[0]
 
     @property
     def seen(self) -> Document | None:
         """The document of a sending that showed a readable CDA, the latest; None when none did."""
-        return next((one for one in self.documents() if one.body == "cda"), None)
+        return next((one for one in self.documents if one.body == "cda"), None)
 
     def order(self) -> tuple[int, int, bytes]:
         """Order of the versions in their chain."""
@@ -68,6 +69,9 @@ class Report(Struct, eq=False):
     person: int = 0  # index in the patient's persons
     stay: int | None = None  # index in the patient's stays
     way: str = "none"  # how it was attached: "visit", "dossier", "encounter", "dates", "after-exit", "none"
+    judged: dict[tuple[int, int, str], Any] = field(
+        default_factory=dict
+    )  # the rules' own: several ask the same of a report
 
 
 def reports(

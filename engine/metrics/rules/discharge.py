@@ -10,7 +10,7 @@ from engine.ledger.patient import View
 from engine.ledger.reports import Report
 from engine.ledger.stays import Stay
 from engine.metrics.periods import day_of, start_of_day
-from engine.metrics.rules.proof import Fate, Proof, best, eligible, fates, hidden, verdict
+from engine.metrics.rules.proof import Fate, Proof, best, eligible, fates, hidden, report_fate, verdict
 from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import EstablishmentRules, RuleSettings, names_application
 
@@ -90,9 +90,7 @@ class CountedStay:
         """The best fate among reports of a CDA of level 1 at least."""
         persons = self.view.persons
         found = best(
-            fate
-            for report in chosen
-            for fate in fates(report, persons[report.person], self.settings, level=1, proof=proof)
+            report_fate(report, persons[report.person], self.settings, level=1, proof=proof) for report in chosen
         )
         return hidden(found, self.view, self._person, self.stay.entry) if proof == "accepted" else found
 

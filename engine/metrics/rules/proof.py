@@ -70,7 +70,11 @@ def report_fate(
 
     ``level`` 0 asks for no format at all (DS1.4).
     """
-    return best(fates(report, person, settings, level=level, proof=proof))
+    key = (id(settings), level, proof)
+    found: Fate | None = report.judged.get(key)
+    if found is None:
+        found = report.judged[key] = best(fates(report, person, settings, level=level, proof=proof))
+    return found
 
 
 def best(found: Iterable[Fate], nothing: str = v.NOT_PRODUCED) -> Fate:
@@ -112,7 +116,7 @@ def fates(report: Report, person: Person, settings: RuleSettings, *, level: int,
     for index, version in enumerate(report.versions):
         deletions = _deletions(report.versions[index:])
         seen = version.seen
-        named = next((one for one in version.documents() if one.ins is not None), None)
+        named = next((one for one in version.documents if one.ins is not None), None)
         for sending in version.sendings:
             reason = _defect(sending.document, seen, named, person, settings, level)
             yield Fate(reason, sending.at) if reason else _way(sending, deletions, proof)
