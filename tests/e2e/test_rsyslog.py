@@ -48,8 +48,8 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="module")
-def rsyslog() -> tuple[str, str]:
-    """The program and its driver of TLS."""
+def rsyslog() -> str:
+    """The program."""
     found = find()
     if found is None:
         pytest.skip("rsyslog with TLS is not here: scripts/tools brings it")
@@ -100,11 +100,9 @@ def received(engine: RunningEngine) -> float:
     return value(engine, "jauge_messages_received_total") - value(engine, "jauge_messages_duplicate_total")
 
 
-def test_rsyslog_over_mutual_tls(
-    tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: tuple[str, str]
-) -> None:
+def test_rsyslog_over_mutual_tls(tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: str) -> None:
     """Every message of a relay with a certificate is counted and understood; a stranger's is refused and counted."""
-    with Relay(sender(tmp_path / "relay", authority, authority), engine.mllp, *rsyslog) as relay:
+    with Relay(sender(tmp_path / "relay", authority, authority), engine.mllp, rsyslog) as relay:
         relay.give(*map(numbered, range(300)))
         relay.give(syslog(b"not an audit message", msgid="-"))
         until(lambda: value(engine, "jauge_messages_received_total") == 301)
@@ -119,7 +117,7 @@ def test_rsyslog_over_mutual_tls(
         "jauge_message_flags_total": {"syslog-not-audit": 1},
     }
     assert value(engine, "jauge_tls_failures_total") == 0
-    with Relay(sender(tmp_path / "stranger", authority, trustme.CA()), engine.mllp, *rsyslog) as relay:
+    with Relay(sender(tmp_path / "stranger", authority, trustme.CA()), engine.mllp, rsyslog) as relay:
         relay.give(numbered(1000))
         until(lambda: value(engine, "jauge_tls_failures_total") >= 1)
     assert value(engine, "jauge_messages_received_total") == 301
@@ -142,10 +140,10 @@ class Probes:
 
 
 def test_a_relay_keeps_what_comes_while_the_engine_is_down(
-    tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: tuple[str, str]
+    tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: str
 ) -> None:
     """What was committed before a kill -9 stays counted; what a relay queues while the engine is down arrives, once."""
-    with Relay(sender(tmp_path / "relay", authority, authority), engine.mllp, *rsyslog) as relay:
+    with Relay(sender(tmp_path / "relay", authority, authority), engine.mllp, rsyslog) as relay:
         relay.give(*map(numbered, range(200)))
         until(lambda: received(engine) == 200)
         engine.kill()
@@ -164,11 +162,11 @@ def test_a_relay_keeps_what_comes_while_the_engine_is_down(
 
 @pytest.mark.timeout(300)
 def test_killed_in_the_middle_of_a_stream_of_rsyslog(
-    tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: tuple[str, str]
+    tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: str
 ) -> None:
     """Nothing that was committed is lost or counted twice, and the relay goes on by itself after each kill."""
     given = 0
-    with Relay(sender(tmp_path / "relay", authority, authority), engine.mllp, *rsyslog) as relay:
+    with Relay(sender(tmp_path / "relay", authority, authority), engine.mllp, rsyslog) as relay:
         probes = Probes(relay, 10_000)
         for _ in range(4):
             before = received(engine)
