@@ -28,6 +28,15 @@ AUDIT: Final = "audit"  # ATNA (ITI-41, ITI-42) or FHIR AuditEvent (ITI-65)
 ZAM: Final = "zam"  # the business acknowledgement ZAM^Z01
 TRANSACTION: Final = "transaction"  # the transaction itself: ITI-41, ITI-57, ITI-65 and their responses
 TRACES: Final = (HL7, LOG, AUDIT, ZAM, TRANSACTION)
+# Not a trace of a submission: MSSanté mail itself (Mailed), and its receipts (DSN, MDN).
+MAIL: Final = "mail"
+
+# Who a mail goes to (docs/rules.md section 8; ``engine.parsers.addresses``).
+PROFESSIONAL: Final = "professional"  # a mailbox of the MSSanté trust space that is not the establishment's own
+CITIZEN: Final = "citizen"  # Mon espace santé: <matricule>@patient.mssante.fr
+OWN: Final = "own"  # a mailbox of the establishment itself
+OUTSIDE: Final = "outside"  # ordinary mail: never counted
+TEST: Final = "test"  # the national test address and those of the configuration: never counted
 
 
 class Fact(Struct, frozen=True, array_like=True, gc=False):
@@ -147,7 +156,7 @@ class Document(Fact, frozen=True, array_like=True, gc=False, tag="document"):
     dmp: str  # DESTDMP: "Y", "N" or "" (absent: unknown)
     mss_professional: str  # DESTMSSANTEPS
     mss_patient: str  # DESTMSSANTEPAT
-    recipients: tuple[bytes, ...]  # pseudonyms of the MSSanté addresses of PRT RCT
+    recipients: tuple[bytes, ...]  # pseudonyms of the MSSanté addresses of PRT RCT, else of the CDA's recipients
     ack_wanted: bool  # ACK_RECEPTION = Y
     sender: str  # application@facility
     trace: str = HL7
@@ -160,6 +169,9 @@ class Document(Fact, frozen=True, array_like=True, gc=False, tag="document"):
     entry: bytes | None = None  # pseudonym of the entryUUID, when it is a UUID (the DMP keeps it)
     replaces_entry: bytes | None = None  # target of an RPLC association
     weak: bool = False  # no identifier of the document at all: only patient or visit, type and time
+    # Who the document was produced for, patients apart: the professional MSSanté address ("address") of each PRT RCT and
+    # informationRecipient, else its identifier ("correspondent": PS_IdNat or structure).
+    intended: tuple[bytes, ...] = ()
 
 
 class Outcome(Fact, frozen=True, array_like=True, gc=False, tag="outcome"):
@@ -233,6 +245,51 @@ class Entry(Fact, frozen=True, array_like=True, gc=False, tag="entry"):
     entry: bytes
 
 
+class Mailed(Fact, frozen=True, array_like=True, gc=False, tag="mailed"):
+    """One outgoing MSSanté mail to one recipient, with one document of its XDM; one fact for each pair of them.
+
+    A mail without XDM (or whose XDM cannot be read) is one fact for each recipient, ``document`` None. A mail that comes in, a receipt and a
+    request to delete (XDM "action" D) are none.
+    """
+
+    at: int  # Date, else the first Received
+    establishment: str
+    message: bytes  # pseudonym of kind "mail" of the Message-ID: what DSN and MDN answer to
+    recipient: bytes  # pseudonym of the address
+    category: str  # PROFESSIONAL, CITIZEN, OWN, OUTSIDE or TEST
+    ins: bytes | None  # of the patient: the citizen address's matricule, else the XDM's patientId, else the CDA's
+    ins_root: int  # INS_NIR for a citizen address: it exists for real identities only, whatever the matricule
+    ipp: bytes | None  # patientId of the XDM when it is no INS
+    xdm: str  # "valid", "flawed" (read, with errors), "unreadable" or "none"
+    document: bytes | None = None  # pseudonym of kind "document": uniqueId of the metadata, else the CDA's id
+    alias: bytes | None = None  # the CDA's id when the uniqueId is another
+    chain: bytes | None = None  # setId
+    version: int = 0
+    hash: bytes | None = None  # pseudonym of the SHA-1 of the part itself
+    replaces: bytes | None = None
+    type_code: str = ""
+    kind: str = ""
+    body: str = ""  # "cda", "unreadable" (announced as a CDA) or "other" (a PDF ... that is a document of its own)
+    level: int = 0
+    created: int = 0
+    service_start: int = 0
+    cda_ins: bytes | None = None
+    cda_ins_root: int = INS_NONE
+    encounter: bytes | None = None
+    intended: tuple[bytes, ...] = ()  # as Document.intended, of the CDA
+
+
 AnyFact = (
-    Identity | Movement | Alias | Reattached | InsRetired | Document | Outcome | Sent | Activity | Submission | Entry
+    Identity
+    | Movement
+    | Alias
+    | Reattached
+    | InsRetired
+    | Document
+    | Outcome
+    | Sent
+    | Activity
+    | Submission
+    | Entry
+    | Mailed
 )
