@@ -10,23 +10,25 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from engine.facts import HL7, AnyFact, Document, Outcome, Sent, Submission
+from engine.facts import HL7, AnyFact, Document, Mailed, Outcome, Sent, Submission
 from engine.ledger import tallies, totals
 from engine.ledger.applications import Applications
+from engine.ledger.changes import Changes, Judged
 from engine.ledger.exchange import MOST, Exchange, Send
 from engine.ledger.handles import handles
 from engine.ledger.patient import Attachment, View, fold
-from engine.metrics.measures import Measure
-from engine.metrics.rules.verdict import Verdict
 
 # One patient never holds more: a sender that puts one number on everybody must not stop the engine. The latest are kept,
 # which does not depend on the order of arrival.
 MOST_FACTS: Final = 100_000
+
+# A document id that more patients than these are said to have names no document.
+MOST_HOLDERS: Final = 8
 
 _PAGE: Final = 256
 _DAY: Final = 86_400
@@ -34,20 +36,6 @@ _facts: Final = msgspec.msgpack.Decoder(list[bytes])
 _fact: Final = msgspec.msgpack.Decoder(AnyFact)
 _exchange: Final = msgspec.msgpack.Decoder(Exchange)
 _encoder: Final = msgspec.msgpack.Encoder()
-
-
-class Judged(NamedTuple):
-    """What is counted of a patient."""
-
-    verdicts: list[Verdict]
-    measures: Counter[Measure]
-
-
-class Changes(NamedTuple):
-    """How the tallies and the totals changed; nothing is 0."""
-
-    verdicts: Counter[Verdict]
-    measures: Counter[Measure]
 
 
 Judge = Callable[[View], Judged]
@@ -181,6 +169,8 @@ class Book:
             self._send(fact, found[0])
         elif isinstance(fact, Submission):
             self._named(fact.key, fact.at, found[0])
+        elif isinstance(fact, Mailed):
+            self._mail(fact, found[0])
 
     # -- exchanges ----------------------------------------------------------------------------------------------------
 
@@ -188,6 +178,9 @@ class Book:
         for key in {document.exchange, *document.keys, document.id, document.alias}:
             if key is not None:
                 self._named(key, document.at, anchor)
+        for name in {document.id, document.alias}:
+            if name is not None:
+                self._meet(name)
         if document.trace == HL7:
             # The platform's technical acknowledgement may have come first.
             exchange = changed = self._exchange(document.exchange)
@@ -197,6 +190,24 @@ class Book:
         elif document.control is not None:  # it sent nothing under that control id: the HL7 message did
             exchange = self._exchange(document.control)
             self._exchange_changed(document.control, exchange, exchange.with_watcher(Send(document.at, anchor)))
+
+    def _mail(self, fact: Mailed, anchor: bytes) -> None:
+        """A mail under another INS than the document it carries is still that document's: whoever holds it is folded with it."""
+        self._named(fact.message, fact.at, anchor)
+        for name in {fact.document, fact.alias}:
+            if name is not None:
+                exchange = self._exchange(name)
+                self._exchange_changed(name, exchange, exchange.with_watcher(Send(fact.at, anchor)))
+                self._meet(name)
+
+    def _meet(self, name: bytes) -> None:
+        """One set of facts for the patients of a document and of the mails that carried it."""
+        exchange = self._exchange(name)
+        anchors = exchange.anchors()
+        if exchange.sends and exchange.watchers and len(anchors) <= MOST_HOLDERS:  # more: it is no identifier
+            numbers = sorted({number for anchor in anchors if (number := self._find(anchor)) is not None})
+            for gone in numbers[1:]:
+                self._merge(numbers[0], gone)
 
     def _named(self, key: bytes, at: int, anchor: bytes) -> None:
         """Something was sent under a key that answers may name."""

@@ -14,6 +14,7 @@ from engine.facts import (
     Entry,
     Identity,
     InsRetired,
+    Mailed,
     Movement,
     Reattached,
     Submission,
@@ -29,6 +30,7 @@ _HANDLES: Final[dict[type, Callable[[Any], tuple[bytes | None, ...]]]] = {
     Activity: lambda fact: (fact.ipp, fact.visit, fact.dossier),
     Submission: lambda fact: (fact.ipp,),
     Entry: lambda fact: (fact.ipp,),
+    Mailed: lambda fact: (fact.ipp,),
 }
 
 
@@ -36,17 +38,22 @@ def handles(fact: AnyFact) -> tuple[list[bytes], bytes | None]:
     """The identifiers by which a fact belongs to a patient, the surest first, and the INS it says the patient has.
 
     The INS is a handle only for a fact that names the patient by nothing else (two patients may wrongly share one), and for
-    a trace of a submission, whose IPP may be of another domain: the DMP knows its patients by the INS alone. A document that names nobody is filed under its own exchange: it still counts as a report.
+    a trace of a submission, whose IPP may be of another domain: the DMP knows its patients by the INS alone. So it is for a mail. A
+    document that names nobody is filed under its own exchange, a mail under its own Message-ID: they still count.
     """
     of = _HANDLES.get(type(fact))
     if of is None:
         return [], None
     known = [handle for handle in of(fact) if handle is not None]
     ins: bytes | None = getattr(fact, "ins", None)
-    if ins is not None and (isinstance(fact, Submission | Entry) or (isinstance(fact, Document) and fact.trace != HL7)):
+    if ins is not None and (
+        isinstance(fact, Submission | Entry | Mailed) or (isinstance(fact, Document) and fact.trace != HL7)
+    ):
         return [ins, *known[fact.ipp is not None :]], None
     if known:
         return known, ins
     if ins is not None:
         return [ins], None
+    if isinstance(fact, Mailed):
+        return [fact.message], None
     return ([fact.exchange] if isinstance(fact, Document) else []), None

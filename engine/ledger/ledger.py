@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from engine.ledger import schema, tallies, totals
-from engine.ledger.book import Book, Judged
+from engine.ledger.book import Book
+from engine.ledger.changes import Judged
 from engine.ledger.journal import Entry, Journal
 from engine.ledger.keeper import MOST_PAGES, Keeper
 from engine.ledger.patient import Attachment, View

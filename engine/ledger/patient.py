@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.facts import (
     INS_NONE,
@@ -22,11 +22,14 @@ from engine.facts import (
     Entry,
     Identity,
     InsRetired,
+    Mailed,
     Movement,
     Reattached,
     Submission,
 )
 from engine.ledger.links import Links
+from engine.ledger.mailings import Mail
+from engine.ledger.mailings import mail as mail_of
 from engine.ledger.naming import MATCH_SECONDS
 from engine.ledger.reports import ExchangeOf, Report, reports
 from engine.ledger.stays import Stay, stays
@@ -76,6 +79,7 @@ class View(Struct, eq=False):
     reports: list[Report]
     activities: dict[int, list[Activity]]  # by stay
     unnamed: list[Unnamed] = []
+    mail: Mail = field(default_factory=Mail)
 
     def reports_of(self, stay: int) -> list[Report]:
         """The reports attached to a stay."""
@@ -154,7 +158,9 @@ def fold(facts: Iterable[AnyFact], exchange_of: ExchangeOf, attach: Attachment =
                 activities.setdefault(place, []).append(fact)
     submissions = [fact for fact in known if type(fact) is Submission]
     unnamed = unnamed_of(submissions, documents, exchange_of, person_of.named) if submissions else []
-    return View(found, persons, owners, chains, activities, unnamed)
+    mailed = [fact for fact in known if type(fact) is Mailed]
+    mail = mail_of(mailed, chains, exchange_of, person_of.named) if mailed or chains else Mail()
+    return View(found, persons, owners, chains, activities, unnamed, mail)
 
 
 # -- persons ----------------------------------------------------------------------------------------------------------
