@@ -12,16 +12,24 @@ if TYPE_CHECKING:
     from engine.config import Config
 
 _INDICATOR: Final = re.compile(r"[A-Z]{1,4}[0-9](\.[0-9]{1,2})?(_[a-z_]+)?")
+_CITIZENS: Final = "patient.mssante.fr"
+YES_NO: Final = ("D6.2", "P4.3", "PS3.2", "PS4.1")
+"""The indicators that are met or not, of which the programme holds a value of its own."""
 _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
-def check(config: Config, reader: Reader, indicators: Collection[str]) -> None:
-    """Notes in ``reader`` every fault that is between settings. ``indicators``: the known codes, or nothing."""
+def check(config: Config, reader: Reader, indicators: Collection[str], mail: Collection[str] = ()) -> None:
+    """Notes in ``reader`` every fault that is between settings.
+
+    ``indicators``: the known codes, or nothing. ``mail``: the listeners that read mail.
+    """
     finesses: dict[str, Place] = {}
     for index, establishment in enumerate(config.establishments):
         place: Place = ("establishments", index, "finess")
         _once(reader, finesses, establishment.finess, place, f"establishment {establishment.finess}")
         _targets(reader, establishment.targets, ("establishments", index, "targets"), indicators)
+        _official(reader, establishment.official_values, ("establishments", index, "official_values"))
+        _domains(reader, config, index)
     _targets(reader, config.indicators.targets, ("indicators", "targets"), indicators)
     names: dict[str, Place] = {}
     paths: dict[str, Place] = {}
@@ -34,6 +42,10 @@ def check(config: Config, reader: Reader, indicators: Collection[str]) -> None:
             line = reader.line((*here, "establishment"))
             mend = f"declare it under establishments, or {suggest(feed.establishment, finesses)}"
             reader.fail(line, f"feed {feed.name}: establishment {feed.establishment} is not declared", mend)
+        elif feed.listener in mail and not config.establishment(feed.establishment).mssante_domains:
+            line = reader.line(finesses[feed.establishment][:2])
+            what = f"establishment {feed.establishment} lacks 'mssante_domains', and feed {feed.name} reads its mail"
+            reader.fail(line, what, "add `mssante_domains: [ch-exemple.mssante.fr]`: the domains of its own mailboxes")
         host, port = getattr(feed.settings, "host", None), getattr(feed.settings, "port", None)
         if isinstance(host, str) and isinstance(port, int):
             # A UDP port is another one than the TCP port of the same number.
@@ -61,6 +73,24 @@ def _targets(reader: Reader, targets: Mapping[str, float], place: Place, indicat
         if not known:
             mend = suggest(code, indicators) if indicators else "write the code of an indicator: DS1.1"
             reader.fail(reader.line((*place, code)), f"{shown(code)} is not a known indicator", mend)
+
+
+def _official(reader: Reader, values: Mapping[str, bool], place: Place) -> None:
+    for code in values:
+        if code not in YES_NO:
+            message = f"{shown(code)} has no official value of its own"
+            reader.fail(reader.line((*place, code)), message, "only these are yes or no: " + ", ".join(YES_NO))
+
+
+def _domains(reader: Reader, config: Config, index: int) -> None:
+    """An address is of one category: own, trusted or a citizen's."""
+    for position, domain in enumerate(config.establishments[index].mssante_domains):
+        line = reader.line(("establishments", index, "mssante_domains", position))
+        if domain == _CITIZENS:
+            reader.fail(line, f"{_CITIZENS} is the domain of the patients", "give the domains of your own mailboxes")
+        elif domain in config.mssante.trusted_domains:
+            other = reader.line(("mssante", "trusted_domains"))
+            reader.fail(line, f"{domain} is among mssante.trusted_domains too", f"remove it there (line {other})")
 
 
 def _ports(reader: Reader, ports: Sequence[tuple[str, int, Place]]) -> None:

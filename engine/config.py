@@ -1,7 +1,7 @@
 """The configuration: one YAML file becomes typed, frozen settings, or an error that names the line and the mend.
 
-Every setting is declared here once: its type, its default, its limits and the sentence that documents it. The reading
-itself is in ``engine.strict``, what no single setting can tell (duplicates, references) in ``engine.coherence``, and
+Every setting is declared once, here and in ``engine.choices``, ``engine.establishment`` and ``engine.limits``: its type,
+its default, its limits and the sentence that documents it. The reading itself is in ``engine.strict``, what no single setting can tell (duplicates, references) in ``engine.coherence``, and
 ``docs/configuration.md`` is made from these declarations by ``engine.manual``. The settings of a feed that belong to
 its transport are declared by the listener itself.
 """
@@ -11,39 +11,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
 from msgspec import Meta, Struct, field, structs
 
+from engine.choices import Indicators
 from engine.coherence import check
 from engine.errors import ConfigError
+from engine.establishment import Establishment
 from engine.limits import Limits
+from engine.scalars import Address, Domain, Finess, Port
 from engine.strict import Reader, Variant
 
-Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
-Finess = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9][0-9AB][0-9]{7}$",
-        examples=["990000001"],
-        extra={"hint": "a FINESS has 9 characters, as in PID-3.4 of your messages: 990000001"},
-    ),
-]
-Endpoint = Annotated[
-    str,
-    Meta(
-        pattern=r"^[^@|]+(@[^@|]*)?$",
-        extra={"hint": "APP@FACILITY as in MSH-3 and MSH-4 (MSH-5 and MSH-6), or APP alone for any facility"},
-    ),
-]
-Oid = Annotated[
-    str,
-    Meta(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", extra={"hint": "an OID in dotted form: 1.2.250.1.999"}),
-]
-Code = Annotated[str, Meta(min_length=1, max_length=64)]
-ZoneName = Annotated[str, Meta(extra={"vocabulary": "time zone"})]
-Port = Annotated[int, Meta(ge=0, le=65535)]
+TEST_ADDRESS: Final = "reponse.automatique-test@patient.mssante.fr"
+"""The national robot that answers (PS4.1)."""
 
 
 class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,177 +55,19 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "info"
 
 
-class Indicators(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Choices of counting that the official guides leave open; see docs/rules.md."""
+class Mssante(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of the MSSanté addresses, for every establishment; see docs/mail.md."""
 
-    classes: Annotated[
-        tuple[Literal["I", "E", "O", "R", "V", "N"], ...],
+    trusted_domains: Annotated[
+        tuple[Domain, ...],
         Meta(
-            min_length=1,
-            description="Classes of stay (PV1-2) that are counted: `I` inpatient, `E` emergency, `O` outpatient, `R` "
-            "recurring (séances), `V`, `N`.",
-        ),
-    ] = ("I",)
-    count_test_ins: Annotated[
-        bool,
-        Meta(
-            description="Whether an INS under a test or demonstration root (1.2.250.1.213.1.4.10, .11) counts. Never in production."
-        ),
-    ] = False
-    processing_ids: Annotated[
-        tuple[Literal["P", "T", "D"], ...],
-        Meta(
-            min_length=1,
-            description="Values of MSH-11 that are counted: `P` production, `T` training, `D` debugging.",
-        ),
-    ] = ("P",)
-    months: Annotated[
-        int,
-        Meta(ge=1, le=24, description="Length of the official period: so many complete calendar months before today."),
-    ] = 3
-    grace_days: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=366,
-            description="A document accepted more than so many days after the end of the period is missed as `accepted_late`.",
-        ),
-    ] = 7
-    history_days: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=366,
-            description="DS1.4: days after the exit during which a report of an earlier stay may still be accepted.",
-        ),
-    ] = 30
-    attach_days: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=366,
-            description="A document without visit number belongs to the patient's last counted stay that ended at most so "
-            "many days before it was made.",
-        ),
-    ] = 30
-    answer_hours: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=2_160,
-            description="Hours during which an answer of the DMP is still awaited (`awaiting_answer`); afterwards, from the next day, "
-            "the document is missed as `not_answered`.",
-        ),
-    ] = 24
-    match_hours: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=720,
-            description="A trace that names no document (only a venue or a patient, a type and a time) is tied to the nearest one of that "
-            "type not further away than so many hours.",
-        ),
-    ] = 24
-    connection_proof: Annotated[
-        Literal["acknowledged", "routed"],
-        Meta(
-            description="P1.1, P1.3: what proves that an application is connected: a message that it `acknowledged`, or one "
-            "merely `routed` to it (when its acknowledgements do not pass through the engine's feed)."
-        ),
-    ] = "acknowledged"
-    freshness_days: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=3_660,
-            description="P1.1, P1.3: an application not seen for more days is shown as `not seen recently`; it stays counted.",
-        ),
-    ] = 30
-    prescription_codes: Annotated[
-        tuple[Code, ...],
-        Meta(
-            min_length=1,
-            description="DS1.2: type codes of a discharge prescription (LOINC, JDV_J07).",
-        ),
-    ] = ("57833-6", "57828-6", "57832-8")
-    published_codes: Annotated[
-        tuple[Code, ...],
-        Meta(
-            min_length=1,
-            description="D2.2, D6.1: type codes of the letters, reports and syntheses that should be in the DMP (LOINC, JDV_J07); discharge "
-            "prescriptions are added by `prescription_codes`.",
-        ),
-    ] = ("11490-0", "34112-3", "11488-4", "15507-7", "34874-8", "11502-2", "18748-4", "34133-9")
-    targets: Annotated[
-        Mapping[str, Ratio],
-        Meta(
-            description="Targets of the site, by indicator, between 0 and 1 (`DS1.1: 0.6`). Without one the official target is "
-            "shown, or `no official target`."
-        ),
-    ] = field(default_factory=dict)
-
-
-class Establishment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One establishment whose indicators are computed. There is at least one."""
-
-    finess: Annotated[Finess, Meta(description="FINESS (9 characters, between quotes) as reported to the programme.")]
-    name: Annotated[str, Meta(min_length=1, max_length=200, description="Name shown on pages and reports.")]
-    time_zone: Annotated[
-        ZoneName, Meta(description="IANA time zone: a stay is counted on the local day of its exit.")
-    ] = "Europe/Paris"
-    identity_domain: Annotated[
-        str,
-        Meta(
-            max_length=64,
-            description="Establishments with the same value share patient and visit numbers (GHT with one identity "
-            "reference). Empty: the FINESS, that is to say numbers of its own.",
-        ),
-    ] = ""
-    identity_authorities: Annotated[
-        tuple[Code, ...],
-        Meta(
-            description="Assigning authorities (PID-3.4: name, OID or FINESS) whose numbers are the establishment's own. Empty: "
-            "every authority is."
+            description="Domains of the trust space that do not end in `.mssante.fr`: their mailboxes are professional too."
         ),
     ] = ()
-    encounter_roots: Annotated[
-        tuple[Oid, ...],
-        Meta(
-            description="Roots under which a CDA's encompassingEncounter/id is a visit number of this establishment. Empty: "
-            "never used (many senders put another number there)."
-        ),
-    ] = ()
-    external_senders: Annotated[
-        tuple[Endpoint, ...],
-        Meta(
-            description="Senders (MSH-3@MSH-4) whose documents are not the establishment's own: external laboratory ..."
-        ),
-    ] = ()
-    theatre_units: Annotated[
-        tuple[Code, ...],
-        Meta(description="DS1.3: codes of the functional units (ZBE-7) of the operating theatre."),
-    ] = ()
-    theatre_applications: Annotated[
-        tuple[Endpoint, ...],
-        Meta(description="DS1.3: applications (MSH-3@MSH-4) whose orders and appointments are operations."),
-    ] = ()
-    proof: Annotated[
-        Literal["accepted", "taken", "sent"],
-        Meta(
-            description="What proves that a document feeds the DMP, for the rates under their plain names: `accepted` (the DMP said "
-            "yes), `taken` (the platform acknowledged it) or `sent` (it was asked for). The rates by each proof are published beside, "
-            "under names of their own."
-        ),
-    ] = "accepted"
-    targets: Annotated[
-        Mapping[str, Ratio],
-        Meta(description="Targets of this establishment, by indicator; they win over `indicators.targets`."),
-    ] = field(default_factory=dict)
-
-    @property
-    def domain(self) -> str:
-        """Scope of the establishment's patient and visit numbers."""
-        return self.identity_domain or self.finess
+    test_addresses: Annotated[
+        tuple[Address, ...],
+        Meta(description="Addresses to which nothing is counted. Keep the national one in a list of your own."),
+    ] = (TEST_ADDRESS,)
 
 
 class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -310,6 +134,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra={"exists": "file"},
         ),
     ] = None
+    correspondents: Annotated[
+        Path | None,
+        Meta(
+            description="Directory of the correspondents (D6.2, D6.3, DS4.1): a CSV file, or the national extract of MSSanté mailboxes. Empty: "
+            "every professional address that is used is a correspondent of its own.",
+            extra={"exists": "file"},
+        ),
+    ] = None
     dmp_errors: Annotated[
         Path | None,
         Meta(
@@ -322,6 +154,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
     indicators: Indicators = field(default_factory=Indicators)
+    mssante: Mssante = field(default_factory=Mssante)
     establishments: Annotated[tuple[Establishment, ...], Meta(min_length=1)]
     feeds: Annotated[tuple[Feed, ...], Meta(min_length=1)]
 
@@ -346,12 +179,15 @@ _zones = cache(available_timezones)  # reads the whole time zone database: once
 
 
 def read(
-    path: Path | str, listeners: Mapping[str, type[Struct]], indicators: Collection[str] = ()
+    path: Path | str,
+    listeners: Mapping[str, type[Struct]],
+    indicators: Collection[str] = (),
+    mail: Collection[str] = (),
 ) -> tuple[Config | None, list[ConfigError]]:
     """The configuration, and every fault of the file by line: exactly one of the two is there.
 
     ``listeners``: name of each transport -> struct of its settings. ``indicators``: the known codes, to check targets
-    (none: their form only).
+    (none: their form only). ``mail``: the transports that read mail, whose establishment must tell its domains.
     """
     reader = Reader(
         Path(path),
@@ -361,21 +197,29 @@ def read(
     config = reader.read(Config)
     if isinstance(config, Config):
         config = structs.replace(config, file=Path(path).absolute())
-        check(config, reader, indicators)
+        check(config, reader, indicators, mail)
     errors = sorted(reader.errors, key=lambda error: error.line)
     return (None, errors) if errors or not isinstance(config, Config) else (config, [])
 
 
 def problems(
-    path: Path | str, listeners: Mapping[str, type[Struct]], indicators: Collection[str] = ()
+    path: Path | str,
+    listeners: Mapping[str, type[Struct]],
+    indicators: Collection[str] = (),
+    mail: Collection[str] = (),
 ) -> list[ConfigError]:
     """Every fault of the file, in the order of its lines; empty when it can be loaded."""
-    return read(path, listeners, indicators)[1]
+    return read(path, listeners, indicators, mail)[1]
 
 
-def load(path: Path | str, listeners: Mapping[str, type[Struct]], indicators: Collection[str] = ()) -> Config:
+def load(
+    path: Path | str,
+    listeners: Mapping[str, type[Struct]],
+    indicators: Collection[str] = (),
+    mail: Collection[str] = (),
+) -> Config:
     """The configuration. Raises the first :class:`ConfigError` of the file, if there is one."""
-    config, errors = read(path, listeners, indicators)
+    config, errors = read(path, listeners, indicators, mail)
     if config is None:
         raise errors[0]
     return config

@@ -13,16 +13,20 @@ from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
 from msgspec import NODEFAULT, Struct
 
 from engine import inventory, privacy
-from engine.config import Config, Establishment, Feed, Http, Indicators, Log
+from engine.choices import Indicators
+from engine.config import Config, Feed, Http, Log, Mssante
+from engine.establishment import Establishment
 from engine.limits import Limits
 from engine.parsers.log_mapping import LogMapping
 from engine.strict import settings, unwrap
 
 _WORDS: Final = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 
+_SECTIONS: Final = ("http", "log", "limits", "indicators", "mssante")
+
 _INTRODUCTION: Final = """# Configuration
 
-Made from the declarations in `engine/config.py`, `engine/inventory.py` and `engine/listeners/`; do not edit by hand.
+Made from the declarations in `engine/config.py` and the files beside it, and in `engine/listeners/`; do not edit by hand.
 
 Jauge reads one YAML file (`config/jauge.yaml` is shipped, runs as it is, and says the same in comments). It is strict: a
 name that is not known, a value of the wrong type or out of its limits, a name given twice, a file that is not there, are
@@ -55,11 +59,12 @@ def page(listeners: Mapping[str, Described]) -> str:
     parts = [
         _INTRODUCTION,
         "## The file itself\n",
-        _table(Config, skip=("http", "log", "limits", "indicators", "establishments", "feeds")),
+        _table(Config, skip=(*_SECTIONS, "establishments", "feeds")),
         *_section("`http`", Http),
         *_section("`log`", Log),
         *_section("`limits`", Limits),
         *_section("`indicators`", Indicators),
+        *_section("`mssante`", Mssante),
         *_section("`establishments` (a list)", Establishment),
         *_section("`feeds` (a list)", Feed),
     ]
@@ -106,7 +111,7 @@ def _flat(kind: type[Struct], inside: str) -> Iterable[tuple[str, Any, Any]]:
     for name, (hint, default) in settings(kind).items():
         nested = _struct(_bare(hint)[0])
         yield inside + name, hint, default
-        if nested is not None and inside + name not in ("http", "log", "limits", "indicators"):
+        if nested is not None and inside + name not in _SECTIONS:
             yield from _flat(nested, f"{inside}{name}.")
 
 

@@ -60,6 +60,7 @@ def rule_settings(config: Config) -> RuleSettings:
         attach_days=choices.attach_days,
         answer_hours=choices.answer_hours,
         match_hours=choices.match_hours,
+        message_days=choices.message_days,
         prescription_codes=frozenset(choices.prescription_codes),
         published_codes=frozenset(choices.published_codes),
         establishments={
@@ -332,12 +333,12 @@ def connections_of(config: Config, ledger: Ledger, inventory: Inventory, now: fl
 
 def load_config(path: Path) -> Config:
     """The configuration of a file, checked against the listeners and the indicators there are."""
-    return config_module.load(path, listener_settings(), catalogues.load().ids)
+    return config_module.load(path, listener_settings(), catalogues.load().ids, mail_listeners())
 
 
 def config_problems(path: Path) -> list[ConfigError]:
     """Everything wrong in a configuration and in the inventory it names, in the order of the files."""
-    config, found = config_module.read(path, listener_settings(), catalogues.load().ids)
+    config, found = config_module.read(path, listener_settings(), catalogues.load().ids, mail_listeners())
     if config is None:
         return found
     if config.inventory is not None:
@@ -355,3 +356,8 @@ def config_problems(path: Path) -> list[ConfigError]:
 def listener_settings() -> dict[str, type[Struct]]:
     """Settings struct of each listener, by name."""
     return {name: declaration.settings for name, declaration in declarations().items()}
+
+
+def mail_listeners() -> frozenset[str]:
+    """Names of the listeners that read mail."""
+    return frozenset(name for name, declaration in declarations().items() if declaration.mail)

@@ -138,6 +138,18 @@ class TestRight:
         shared = config.Establishment(finess="990000001", name="A", identity_domain="ght")
         assert (alone.domain, shared.domain) == ("990000001", "ght")
 
+    def test_mail(self, write) -> None:
+        """What the file says of mail; by default only the national test address is known."""
+        assert config.load(write(GOOD), LISTENERS).mssante.test_addresses == (config.TEST_ADDRESS,)
+        text = GOOD.replace(
+            "    name: Centre",
+            "    mssante_domains: [a.mssante.fr]\n    official_values: {P4.3: true}\n    name: Centre",
+        )
+        loaded = config.load(write(text + "mssante: {trusted_domains: [b.fr], test_addresses: [x@c.fr]}\n"), LISTENERS)
+        assert loaded.establishments[0].mssante_domains == ("a.mssante.fr",)
+        assert loaded.establishments[0].official_values == {"P4.3": True}
+        assert (loaded.mssante.trusted_domains, loaded.mssante.test_addresses) == (("b.fr",), ("x@c.fr",))
+
     def test_undeclared_establishment(self, write) -> None:
         """Asking for an establishment that is not declared is a KeyError."""
         with pytest.raises(KeyError):
@@ -221,6 +233,15 @@ WRONG = [
                  id="missing folder"),
     pytest.param('  - {name: b, listener: folder, path: ".", poll_seconds: 61, establishment: "990000001"}\n', 10,
                  "longer than a minute", "", id="listener's own rule"),
+    pytest.param("mssante: {trusted_domains: [Sante-Fictif.fr]}\n", 10, "mssante.trusted_domains[0] cannot be", "small letters",
+                 id="domain in capitals"),
+    pytest.param('mssante: {trusted_domains: ["@sante-fictif.fr"]}\n', 10, "mssante.trusted_domains[0] cannot be", "follows the @",
+                 id="domain with its @"),
+    pytest.param("mssante: {test_addresses: [robot]}\n", 10, "mssante.test_addresses[0] cannot be", "a mail address",
+                 id="test address"),
+    pytest.param("correspondents: nope.csv\n", 10, "no such file", "looked for", id="missing correspondents"),
+    pytest.param("indicators: {message_days: -1}\n", 10, "out of its limits", "from 0 to 366", id="message days"),
+    pytest.param("indicators: {directory_days: 0}\n", 10, "out of its limits", "from 1 to 3660", id="directory days"),
     pytest.param("  - his\n", 10, "feeds[1] must hold settings", "name: value", id="feed without settings"),
 ]  # fmt: skip
 
@@ -262,6 +283,31 @@ class TestWrong:
         """A FINESS is declared once."""
         text = GOOD.replace("feeds:", '  - {finess: "990000001", name: B}\nfeeds:')
         assert faults(write(text)) == [(6, "establishment 990000001 is declared twice", "line 4 declares it already")]
+
+    def test_mail_needs_the_domains_of_its_establishment(self, write) -> None:
+        """A feed that reads mail cannot tell its sendings without the domains: the establishment's line asks for them."""
+        error = config.problems(write(GOOD), LISTENERS, (), {"mllp"})[0]
+        assert (error.line, error.mend.partition(":")[0]) == (4, "add `mssante_domains")
+        assert error.message == "establishment 990000001 lacks 'mssante_domains', and feed his reads its mail"
+        told = GOOD.replace("    name: Centre", "    mssante_domains: [ch-fictif.mssante.fr]\n    name: Centre")
+        assert config.problems(write(told), LISTENERS, (), {"mllp"}) == []
+        assert config.problems(write(GOOD), LISTENERS, (), {"imap"}) == []
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("mssante_domains: [patient.mssante.fr]", "patient.mssante.fr is the domain of the patients"),
+            ("mssante_domains: [b.fr, a.fr]", "a.fr is among mssante.trusted_domains too"),
+            ("official_values: {DS1.1: true}", "'DS1.1' has no official value of its own"),
+            ("official_values: {P4.3: yes}", "must be true or false, not 'yes'"),
+        ],
+    )
+    def test_mail_of_an_establishment(self, write, text: str, said: str) -> None:
+        """A domain is the establishment's own or another's, never the patients'; only what is yes or no has an official value."""
+        path = write(
+            GOOD.replace("    name: Centre", f"    {text}\n    name: Centre") + "mssante: {trusted_domains: [a.fr]}\n"
+        )
+        assert [(line, said in message) for line, message, _ in faults(path)] == [(5, True)]
 
     def test_two_feeds_of_one_folder(self, write) -> None:
         """Two feeds cannot watch one folder: each would take the other's files."""

@@ -119,7 +119,7 @@ class Declaration(Struct, frozen=True):
     builds it. ``parse(settings)`` gives what reads its payloads where they do not say themselves what they are (lines of a
     log); without it they are recognised (``engine.parsers.formats``). ``problems(settings)`` tells everything that is wrong in
     the files that the settings name, for ``jauge check-config``; ``parse`` raises the first of them. ``archive``: what a file given to ``jauge
-    replay`` holds, HL7 messages, lines, or one message.
+    replay`` holds, HL7 messages, lines, or one message. ``mail``: it reads the mail of its establishment, which must then tell its domains.
     """
 
     name: str
@@ -129,7 +129,8 @@ class Declaration(Struct, frozen=True):
     make: Callable[[str, Any, Pipeline, Counters], Listener]
     parse: Callable[[Any], Callable[[bytes, Context], Parsed]] | None = None
     problems: Callable[[Any], list[ConfigError]] = lambda settings: []
-    archive: Literal["hl7", "lines", "file"] = "hl7"
+    archive: Literal["hl7", "lines", "file", "syslog", "mail"] = "hl7"
+    mail: bool = False
 
 
 _REGISTRY: Final[dict[str, Declaration]] = {}

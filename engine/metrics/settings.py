@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,25 @@ class EstablishmentRules(Struct, frozen=True):
     proof: Literal["accepted", "taken", "sent"] = "accepted"
 
 
+class Directory(Struct, frozen=True):
+    """The correspondents, by the pseudonyms of what names them (``engine.correspondents`` reads them)."""
+
+    names: Mapping[bytes, bytes] = {}
+    """Pseudonym of an address ("address") or identifier ("correspondent") -> that of its correspondent ("correspondent-key")."""
+    equipped: frozenset[bytes] = frozenset()
+    """The correspondents that have a professional address."""
+
+    def fingerprint(self) -> str:
+        """Changes with the directory, and not with the order of its file; empty when there is none."""
+        if not self.names and not self.equipped:
+            return ""
+        digest = blake2b(digest_size=16)
+        digest.update(b"".join(sorted(name + key for name, key in self.names.items())))
+        digest.update(b"|")
+        digest.update(b"".join(sorted(self.equipped)))
+        return digest.hexdigest()
+
+
 class RuleSettings(Struct, frozen=True):
     """Settings of the counting: ``indicators`` of the configuration, and its establishments."""
 
@@ -29,11 +49,13 @@ class RuleSettings(Struct, frozen=True):
     attach_days: int = 30
     answer_hours: int = 24
     match_hours: int = 24
+    message_days: int = 7
     prescription_codes: frozenset[str] = frozenset({"57833-6", "57828-6", "57832-8"})
     published_codes: frozenset[str] = frozenset(
         {"11490-0", "34112-3", "11488-4", "15507-7", "34874-8", "11502-2", "18748-4", "34133-9"}
     )
     establishments: Mapping[str, EstablishmentRules] = {}
+    directory: Directory = Directory()
 
     def establishment(self, finess: str) -> EstablishmentRules:
         """The settings of an establishment; defaults for one that is not declared."""
@@ -48,6 +70,8 @@ _DEFAULT = EstablishmentRules()
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Directory):  # a digest of it, not hundreds of thousands of names
+        return value.fingerprint()
     if isinstance(value, Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, frozenset):
