@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import Flag, ParseError
 from engine.facts import Outcome
-from engine.parsers import names, patient
+from engine.parsers import addresses, names, patient
 from engine.parsers.movements import Reading
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def business(message: Message, envelope: Envelope, context: Context) -> Reading:
         layer=layer,
         accepted=accepted,
         code=code,
-        recipient=context.pseudonym("address", "", box.encode("utf-8", "replace")) if box else None,
+        recipient=addresses.pseudonym(context, box) if box else None,
         sender=envelope.parties.sender,
     )
     flags = (Flag("answer-without-error", "ERR-5"),) if code == names.OTHER else ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
+from engine.parsers import addresses
 from engine.parsers.dtm import Zone
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Context(Struct, frozen=True):
     """One feed, as its parser sees it.
 
     ``pseudonym(kind, scope, value)`` gives 16 bytes; see ``engine.privacy``. Kinds and scopes: ``ipp``, ``visit``, ``dossier`` and
-    ``movement`` in the domain (or ``domain|authority`` for a foreign authority), ``ins``, ``document``, ``chain``, ``entry``, ``sha1``, ``submission-set``, ``soap-message`` and
-    ``address`` in no scope, ``order`` and ``appointment`` in the domain, ``control`` in the sender.
+    ``movement`` in the domain (or ``domain|authority`` for a foreign authority), ``ins``, ``document``, ``chain``, ``entry``, ``sha1``, ``submission-set``, ``soap-message``,
+    ``mail``, ``correspondent`` and ``address`` in no scope, ``order`` and ``appointment`` in the domain, ``control`` in the sender.
     """
 
     establishment: str
@@ -59,6 +60,8 @@ class Context(Struct, frozen=True):
     sha1: bool = False
     """Whether the SHA-1 of a document in an HL7 message is wanted: a log of the establishment may name documents by it."""
     memo: Memo = field(default_factory=Memo)
+    mail: addresses.Space = addresses.Space()
+    """Whose mail addresses are the establishment's own, trusted, or tests."""
 
     def scope(self, name: str, oid: str) -> str:
         """Scope of a number given by the authority ``name`` or ``oid`` (HD-1, HD-2; PAM-FR data types)."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE, AnyFact, Document
-from engine.parsers import activities, cda, identifiers, kinds, patient, payloads, requests, submissions
+from engine.parsers import activities, addresses, cda, identifiers, kinds, patient, payloads, requests, submissions
 from engine.parsers.acks import address
 from engine.parsers.movements import Reading, patient_class
 from engine.parsers.requests import Request
@@ -274,7 +274,7 @@ def _fact(
         dmp=marks.get("DESTDMP", ""),
         mss_professional=marks.get("DESTMSSANTEPS", ""),
         mss_patient=marks.get("DESTMSSANTEPAT", ""),
-        recipients=tuple(pseudonym("address", "", _utf8(box)) for box in recipients),
+        recipients=tuple(addresses.pseudonym(context, box) for box in recipients),
         ack_wanted=marks.get("ACK_RECEPTION") == "Y",
         sender=shared.sender,
         keys=shared.keys,
