@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,8 +18,11 @@ from typing import BinaryIO, Final
 from msgspec import Struct
 
 from engine.listeners.listener import Pipeline
+from engine.parsers import atna, mbox, syslog
 from engine.parsers.batch import split
+from engine.parsers.format import HEAD
 from engine.parsers.mllp import MAX_SIZE
+from engine.parsers.syslog_frames import Framer, TooLarge, Truncated
 from engine.receipt import Receipt
 
 #: Bytes of a file read at a time; a longer message makes the piece longer.
@@ -104,17 +107,20 @@ class Delivery:
             await self._moved.wait()
 
 
-Cut = Callable[[bytes, bool], tuple[list[bytes], bytes]]
-"""What has been read of a file, and whether that is all -> its messages that are surely complete, and the rest."""
+Cut = Callable[[bytes, bool], tuple[Iterable[bytes], bytes]]
+"""What has been read of a file, and whether that is all -> its messages that are surely complete, and the rest.
+
+The messages are taken before the next call, and may raise :class:`DamagedError` at their end. A cut may keep a state: one cut reads one file.
+"""
 
 
-def hl7_messages(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
+def hl7_messages(data: bytes, last: bool) -> tuple[Iterable[bytes], bytes]:
     """Messages of HL7 v2, in any of the ways files hold them."""
     whole, rest = _cut(data, last=last)
     return (list(split(whole)) if whole else []), rest
 
 
-def lines(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
+def lines(data: bytes, last: bool) -> tuple[Iterable[bytes], bytes]:
     """Lines, without their ends; empty ones are no messages."""
     end = len(data) if last else data.rfind(b"\n") + 1
     if not end and len(data) > 2 * MAX_SIZE:  # beyond any limit: handed over as it is, and refused for its size
@@ -122,22 +128,80 @@ def lines(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
     return [line for one in data[:end].split(b"\n") if (line := one.rstrip(b"\r"))], data[end:]
 
 
-def whole_file(data: bytes, last: bool) -> tuple[list[bytes], bytes]:
+def whole_file(data: bytes, last: bool) -> tuple[Iterable[bytes], bytes]:
     """The file is one message."""
     return ([data] if data else [], b"") if last or len(data) > 2 * MAX_SIZE else ([], data)
 
 
-CUTS: Final[dict[str, Cut]] = {"hl7": hl7_messages, "lines": lines, "file": whole_file}
-"""How an archive of each kind of feed is cut into messages (``Declaration.archive``)."""
+class SyslogMessages:
+    """Messages of syslog, by the beginning of the file: as they went over the wire, in either framing; one audit message; else lines."""
+
+    def __init__(self) -> None:
+        self._cut: Cut | None = None
+
+    def __call__(self, data: bytes, last: bool) -> tuple[Iterable[bytes], bytes]:
+        """See :data:`Cut`."""
+        if self._cut is None:
+            if len(data) < HEAD and not last:
+                return (), data
+            self._cut = self._chosen(data[:HEAD])
+        return self._cut(data, last)
+
+    def _chosen(self, head: bytes) -> Cut:
+        if syslog.FORMAT.recognises(head):
+            framer = Framer(2 * MAX_SIZE)
+            return lambda data, last: (_framed(framer, data, last=last), b"")
+        return whole_file if atna.FORMAT.recognises(head) else lines
+
+
+def _framed(framer: Framer, data: bytes, *, last: bool) -> Iterator[bytes]:
+    damaged = False
+    for event in framer.feed(data) + (framer.close() if last else []):
+        if isinstance(event, bytes):
+            yield event
+        elif isinstance(event, TooLarge | Truncated):
+            damaged = True
+    if damaged:
+        raise DamagedError
+
+
+class Mails:
+    """The file is one mail, or an mbox of many."""
+
+    def __init__(self) -> None:
+        self._mbox: mbox.Splitter | None = None
+        self._known = False
+
+    def __call__(self, data: bytes, last: bool) -> tuple[Iterable[bytes], bytes]:
+        """See :data:`Cut`."""
+        if not self._known:
+            if len(data) < len(mbox.MARK) and not last:
+                return (), data
+            self._known = True
+            self._mbox = mbox.Splitter(2 * MAX_SIZE) if data.startswith(mbox.MARK) else None
+        if self._mbox is None:
+            return whole_file(data, last)
+        return self._mbox.feed(data) + (self._mbox.close() if last else []), b""
+
+
+CUTS: Final[dict[str, Callable[[], Cut]]] = {
+    "hl7": lambda: hl7_messages,
+    "lines": lambda: lines,
+    "file": lambda: whole_file,
+    "syslog": SyslogMessages,
+    "mail": Mails,
+}
+"""How an archive of each kind of feed is cut into messages (``Declaration.archive``): makes the cut of one file."""
 
 
 async def messages(
-    path: Path, on_bytes: Callable[[int], None] | None = None, cut: Cut = hl7_messages
+    path: Path, on_bytes: Callable[[int], None] | None = None, cut: Callable[[], Cut] = CUTS["hl7"]
 ) -> AsyncGenerator[bytes, None]:
     """The messages of one file. Raises :class:`DamagedError` when it cannot be read to its end.
 
-    ``on_bytes`` is told how far in the stored file the reading is.
+    ``on_bytes`` is told how far in the stored file the reading is; ``cut`` is one of :data:`CUTS`.
     """
+    cut_file = cut()
     try:
         stored = await asyncio.to_thread(path.open, "rb")
     except OSError:
@@ -153,7 +217,7 @@ async def messages(
                 raise DamagedError from None
             if on_bytes is not None:
                 on_bytes(stored.tell())
-            found, rest = cut(rest + piece if rest else piece, not piece)
+            found, rest = cut_file(rest + piece if rest else piece, not piece)
             for message in found:
                 yield message
             if not piece:
@@ -212,7 +276,7 @@ async def replay(
     feed: str,
     on_progress: Callable[[Progress], None] | None = None,
     max_message_bytes: int = MAX_SIZE,
-    cut: Cut = hl7_messages,
+    cut: Callable[[], Cut] = CUTS["hl7"],
 ) -> dict[str, int]:
     """Hand every message of files and folders to the pipeline; how many came to each status.
 

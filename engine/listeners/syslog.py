@@ -316,7 +316,7 @@ register(
         emits="one syslog message, with the ATNA audit message it carries",
         acknowledges="nothing: syslog has no acknowledgement; over TCP and TLS no more is read than the engine can make durable",
         make=SyslogListener,
-        archive="file",
+        archive="syslog",
         parse=lambda settings: syslog.parse,
     )
 )

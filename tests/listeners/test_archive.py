@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.listeners import archive
 from engine.listeners.archive import Progress, replay
+from engine.listeners.listener import declarations
+from engine.parsers.syslog_frames import counted
 from tests.listeners.conformance import REFUSED, UNAVAILABLE, FakePipeline, message
+from tests.parsers.audit_messages import audit
 
 
 def write(folder: Path) -> list[str]:
@@ -130,3 +134,90 @@ async def test_an_archive_of_captures_is_one_message_a_file(tmp_path: Path, monk
     pipeline = FakePipeline()
     assert await replay([tmp_path], pipeline, "captures", cut=archive.CUTS["file"]) == {"accepted": 1}
     assert pipeline.payloads == [b"--B1\r\nMSH|x\r\n--B1--"]
+
+
+HEADER = b"<85>1 2026-03-10T16:20:05+01:00 pfi dmp 7 IHE+RFC-3881 - "
+AUDITS = [HEADER + audit(set_id=f"1.2.250.1.999.42.20.{number}") for number in range(9)]
+PIECES = [1, 7, 5000, 1 << 20]
+
+
+def on_lines(messages: list[bytes]) -> bytes:
+    """The second framing of RFC 6587."""
+    return b"".join(one + b"\n" for one in messages)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("framed", [on_lines, lambda messages: b"".join(map(counted, messages))])
+async def test_an_archive_of_syslog_is_its_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, packed: bool, framed: Callable[[list[bytes]], bytes]
+) -> None:
+    """In either framing, wherever the pieces of the file are cut, and every file has its own."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    data = framed(AUDITS)
+    for name in ("a.log", "b.log"):
+        path = tmp_path / (f"{name}.gz" if packed else name)
+        path.write_bytes(gzip.compress(data) if packed else data)
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "atna", cut=archive.CUTS["syslog"]) == {"accepted": 18}
+    assert pipeline.payloads == AUDITS + AUDITS
+
+
+@pytest.mark.parametrize("piece", PIECES)
+async def test_a_daemons_file_of_syslog_is_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """What a daemon writes into its files has no priority: one message a line."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    every = [one.replace(b"<85>1 ", b"") for one in AUDITS]
+    (tmp_path / "audit.log").write_bytes(on_lines(every))
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "atna", cut=archive.CUTS["syslog"]) == {"accepted": 9}
+    assert pipeline.payloads == every
+
+
+@pytest.mark.parametrize("piece", PIECES)
+async def test_a_lone_audit_message_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    """A file that is one AuditMessage, over as many lines as it likes."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    data = b'<?xml version="1.0"?>\n' + audit().replace(b"><", b">\n<")
+    (tmp_path / "audit.xml").write_bytes(data)
+    (tmp_path / "empty.xml").write_bytes(b"")
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "atna", cut=archive.CUTS["syslog"]) == {"accepted": 1}
+    assert pipeline.payloads == [data]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+async def test_a_cut_frame_of_syslog_damages_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """What came before it is delivered; the message that is not whole is not."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    (tmp_path / "audit.log").write_bytes(b"".join(map(counted, AUDITS))[:-1])
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "atna", cut=archive.CUTS["syslog"]) == {"accepted": 8, "damaged": 1}
+    assert pipeline.payloads == AUDITS[:-1]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+async def test_an_archive_of_mail_is_one_mail_or_an_mbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """A file that begins with an mbox's line holds many mails; any other is one, whatever its body says."""
+    monkeypatch.setattr(archive, "PIECE", piece)
+    one = b"From: a@ch-fictif.mssante.fr\r\nSubject: x\r\n\r\nFrom here on\r\n\r\nFrom there on\r\n"
+    two = [b"Subject: 1\n\nOne\n", b"Subject: 2\n\nTwo\n"]
+    (tmp_path / "1.eml").write_bytes(one)
+    (tmp_path / "2.mbox.gz").write_bytes(gzip.compress(b"".join(b"From x 2026\n" + mail + b"\n" for mail in two)))
+    (tmp_path / "3.eml").write_bytes(b"")
+    pipeline = FakePipeline()
+    assert await replay([tmp_path], pipeline, "mail", cut=archive.CUTS["mail"]) == {"accepted": 3}
+    assert pipeline.payloads == [one, *two]
+
+
+def test_every_listener_says_how_its_archives_are_cut() -> None:
+    """What a declaration says of archives is a cut that there is; audit messages are many in one file."""
+    declared = {name: one.archive for name, one in declarations().items()}
+    assert set(declared.values()) <= archive.CUTS.keys()
+    assert declared["syslog"] == "syslog"
