@@ -31,6 +31,13 @@ def check(config: Config, reader: Reader, indicators: Collection[str], mail: Col
         _official(reader, establishment.official_values, ("establishments", index, "official_values"))
         _domains(reader, config, index)
     _targets(reader, config.indicators.targets, ("indicators", "targets"), indicators)
+    proven: dict[str, Place] = {}
+    for index, sender in enumerate(config.ps41.senders):
+        place = ("ps41", "senders", index, "establishment")
+        _once(reader, proven, sender.establishment, place, f"ps41 sender {sender.establishment}")
+        if sender.establishment not in finesses:
+            mend = f"declare it under establishments, or {suggest(sender.establishment, finesses)}"
+            reader.fail(reader.line(place), f"ps41: establishment {sender.establishment} is not declared", mend)
     names: dict[str, Place] = {}
     paths: dict[str, Place] = {}
     ports: list[tuple[str, int, Place]] = [(config.http.host, config.http.port, ("http", "port"))]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from msgspec import Meta, Struct, field, structs
@@ -20,12 +20,10 @@ from engine.choices import Indicators
 from engine.coherence import check
 from engine.errors import ConfigError
 from engine.establishment import Establishment
+from engine.evidence.settings import TEST_ADDRESS, Ps41
 from engine.limits import Limits
 from engine.scalars import Address, Domain, Finess, Port
 from engine.strict import Reader, Variant
-
-TEST_ADDRESS: Final = "reponse.automatique-test@patient.mssante.fr"
-"""The national robot that answers (PS4.1)."""
 
 
 class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +153,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Limits = field(default_factory=Limits)
     indicators: Indicators = field(default_factory=Indicators)
     mssante: Mssante = field(default_factory=Mssante)
+    ps41: Ps41 = field(default_factory=Ps41)
     establishments: Annotated[tuple[Establishment, ...], Meta(min_length=1)]
     feeds: Annotated[tuple[Feed, ...], Meta(min_length=1)]
 

@@ -16,13 +16,14 @@ from engine import inventory, privacy
 from engine.choices import Indicators
 from engine.config import Config, Feed, Http, Log, Mssante
 from engine.establishment import Establishment
+from engine.evidence.settings import Ps41, Sender
 from engine.limits import Limits
 from engine.parsers.log_mapping import LogMapping
 from engine.strict import settings, unwrap
 
 _WORDS: Final = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 
-_SECTIONS: Final = ("http", "log", "limits", "indicators", "mssante")
+_SECTIONS: Final = ("http", "log", "limits", "indicators", "mssante", "ps41")
 
 _INTRODUCTION: Final = """# Configuration
 
@@ -65,6 +66,8 @@ def page(listeners: Mapping[str, Described]) -> str:
         *_section("`limits`", Limits),
         *_section("`indicators`", Indicators),
         *_section("`mssante`", Mssante),
+        f"## `ps41`\n\n{_doc(Ps41)}\n\n{_table(Ps41, skip=('senders',))}",
+        *_section("`ps41.senders` (a list)", Sender),
         *_section("`establishments` (a list)", Establishment),
         *_section("`feeds` (a list)", Feed),
     ]
@@ -147,6 +150,8 @@ def _default(default: Any) -> str:
         return "required"
     if default is None or (not default and isinstance(default, str | tuple | Mapping)):
         return "empty"
+    if isinstance(default, Struct):
+        return "those below"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
