@@ -138,19 +138,24 @@ def document(
 ) -> Document | None:
     """One document of a submission; None when it is no report of the establishment (signature, KOS, patient's own).
 
-    ``keys``: at least one, the surest first; a control id is none of them (it may serve again), it goes into ``control``. ``content``: the CDA itself when the trace carries it; what it says then wins over the
-    metadata. It never raises: a content that cannot be read leaves the document named by its metadata alone.
+    ``keys``: at least one, the surest first; a control id is none of them (it may serve again), it goes into ``control``. ``content``: the CDA itself when
+    the trace carries it; what it says then wins over the metadata, but for its id: where the metadata give another one, the document has theirs and the id of the CDA is its
+    alias (``alias`` is the TXA-12 where there is no CDA). It never raises: a content that cannot be read leaves the document named by its metadata alone.
     """
     header = _header(content, context) if content is not None else None
     code = (kinds.code(header.type_code) if header is not None else "") or kinds.code(type_code)
     kind = kinds.kind(code)
     if kind in kinds.NEVER_COUNTED:
         return None
-    own_id = unique_id or (header.id if header is not None else "")
+    inside = document_id(context, header.id) if header is not None and header.id else None
+    own_id = document_id(context, unique_id) if unique_id else inside
+    other_id = document_id(context, alias) if alias else None
+    if inside is not None and inside != own_id:
+        other_id = inside
     set_id = set_id or (header.set_id if header is not None else "")
     parent = replaces or (header.replaces if header is not None else "")
     seconds, pseudonym = context.zone.seconds, context.pseudonym
-    named = bool(own_id or set_id or digest is not None or entry is not None or alias or control is not None)
+    named = bool(set_id) or any(name is not None for name in (own_id, digest, entry, other_id, control))
     return Document(
         at=at,
         establishment=context.establishment,
@@ -164,7 +169,7 @@ def document(
         visit=visit,
         dossier=dossier,
         encounter=_encounter(header, context) if header is not None else None,
-        id=document_id(context, own_id) if own_id else None,
+        id=own_id,
         chain=pseudonym("chain", "", _utf8(set_id)) if set_id else None,
         version=version or (header.version if header is not None else 0),
         replaces=document_id(context, parent) if parent else None,
@@ -193,7 +198,7 @@ def document(
         trace=trace,
         keys=keys[1:],
         control=control,
-        alias=document_id(context, alias) if alias else None,
+        alias=other_id,
         hash=digest,
         entry=entry,
         replaces_entry=replaces_entry,

@@ -9,8 +9,6 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from engine.errors import Flag
 from engine.facts import Document
 from engine.parsers import ebrim, http_head, soap, submissions
@@ -125,13 +123,12 @@ class _Request:
         target = self.replaced.get(entry.id.casefold())
         replaces, replaces_entry = self._target(target, where) if target is not None else ("", None)
         created = self._utc(entry.slot("creationTime"))
-        read_inside = content is not None
         fact = submissions.document(
             self.context,
             at=self.at or created or self._transport_time(),
             keys=self.keys,
             position=position,
-            unique_id="" if read_inside else unique_id,  # the id inside is compared below
+            unique_id=unique_id,
             who=self._patient(entry, where),
             replaces=replaces,
             replaces_entry=replaces_entry,
@@ -145,21 +142,11 @@ class _Request:
             service_stop=self._utc(entry.slot("serviceStopTime")),
             content=content,
         )
-        if fact is None:
-            return None
-        if not unique_id:
+        if fact is not None and not unique_id:
             self.flags.append(Flag("entry-without-id", f"{where}/ExternalIdentifier"))
-        elif read_inside:
-            fact = self._named(fact, unique_id, where)
+        elif fact is not None and fact.alias is not None:
+            self.flags.append(Flag("cda-id-differs", f"{where}/ExternalIdentifier"))
         return fact
-
-    def _named(self, fact: Document, unique_id: str, where: str) -> Document:
-        """The document under the uniqueId of its metadata; the id of its CDA, when it is another, is its alias."""
-        named = submissions.document_id(self.context, unique_id)
-        if fact.id in (None, named):
-            return msgspec.structs.replace(fact, id=named, weak=False)
-        self.flags.append(Flag("cda-id-differs", f"{where}/ExternalIdentifier"))
-        return msgspec.structs.replace(fact, id=named, alias=fact.id, weak=False)
 
     def _content(self, entry: RegistryObject, where: str) -> tuple[bytes | memoryview | None, bytes | None]:
         """The attached XML, and the pseudonym of the document's SHA-1: as declared, else of the attached bytes."""

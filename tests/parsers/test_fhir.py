@@ -82,6 +82,13 @@ class TestRequest:
         assert fact.cda_ins == fact.ins
         assert not fact.weak
 
+    def test_a_cda_under_another_id(self) -> None:
+        """The masterIdentifier names the document; the id of the CDA is its alias, so that the HL7 message is found too."""
+        fact = only(data(request(unique="1.2.250.1.999.42.10.8888")))
+        assert fact.id == submissions.document_id(CONTEXT, "1.2.250.1.999.42.10.8888")
+        assert fact.alias == submissions.document_id(CONTEXT, DOCUMENT)
+        assert only(data(request())).alias is None
+
     def test_two_traces_of_one_submission_meet(self) -> None:
         """The keys and the document are those that any other trace makes of the same names."""
         fact = only(data(request()))
