@@ -134,12 +134,18 @@ class Registry:
         return f"Registry({len(self.entries)} entries, {len(self.attachments)} attachments)"
 
     @property
+    def submission_sets(self) -> list[RegistryObject]:
+        """The packages that have the uniqueId of a submission set or are classified as one; a folder is a package too."""
+        return [
+            package
+            for package in self.packages
+            if SET_ID in package.identifiers or SET_NODE in package.nodes | self._loose.get(package.id, set())
+        ]
+
+    @property
     def submission_set(self) -> RegistryObject | None:
-        """The submission set: the package that has its uniqueId or is classified as one."""
-        for package in self.packages:
-            if SET_ID in package.identifiers or SET_NODE in package.nodes | self._loose.get(package.id, set()):
-                return package
-        return None
+        """The submission set, the first if there are several."""
+        return next(iter(self.submission_sets), None)
 
     def start(self, path: list[str], attributes: dict[str, str], place: int) -> bool:
         """See :class:`engine.parsers.soap_reader.Sink`."""
