@@ -1,4 +1,4 @@
-"""TLS for listeners: the context from three files, and the handshake of one connection.
+"""TLS for listeners: the contexts from their files, and the handshake of one connection that comes in.
 
 TLS 1.2 at least (ANSSI, "Recommandations de sécurité relatives à TLS", R3). With ``client_ca`` the peer must show a
 certificate of that authority (mutual TLS, the ATNA way: IHE ITI TF-2 3.19).
@@ -41,31 +41,89 @@ class TlsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ] = None
 
 
+class ClientTlsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Files in PEM of a connection that goes out: whom to believe, and who we are. The server's name is always checked."""
+
+    ca: Annotated[
+        Path | None,
+        Meta(
+            description="Authority that signed the server's certificate (IGC-Santé), PEM. Empty: the authorities of this machine.",
+            extra={"exists": "file"},
+        ),
+    ] = None
+    certificate: Annotated[
+        Path | None,
+        Meta(
+            description="Mutual TLS: the certificate to show (IGC-Santé, organisation, AUTH_CLI) and its chain, PEM.",
+            extra={"exists": "file"},
+        ),
+    ] = None
+    key: Annotated[
+        Path | None,
+        Meta(description="Key of that certificate, PEM, without password, mode 0400.", extra={"exists": "file"}),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """A certificate and its key come together."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("tls needs certificate and key, or neither of them")
+
+
 def server_context(settings: TlsSettings) -> ssl.SSLContext:
     """The context of a server; raises :class:`ConfigError` that names the file which is wrong."""
     for name in (settings.certificate, settings.key, settings.client_ca):
         if name is not None:
             _readable(name)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    try:
-        # Without a password callback OpenSSL would ask on the terminal.
-        context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
-    except _PasswordWantedError:
-        message, mend = "this key is protected by a password", "give a key without one, mode 0400"
-        raise ConfigError(str(settings.key), 0, message, mend) from None
-    except ssl.SSLError as error:
-        raise _explain(settings, error) from None
+    context = _secured(ssl.PROTOCOL_TLS_SERVER)
+    _identify(context, settings.certificate, settings.key)
     if settings.client_ca is not None:
-        try:
-            context.load_verify_locations(settings.client_ca)
-        except ssl.SSLError:
-            raise ConfigError(
-                str(settings.client_ca), 0, "this is not a PEM certificate", "give the authority's certificate in PEM"
-            ) from None
+        _believe(context, settings.client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def client_context(settings: ClientTlsSettings) -> ssl.SSLContext:
+    """The context of a connection that goes out; raises :class:`ConfigError` that names the file which is wrong."""
+    for name in (settings.ca, settings.certificate, settings.key):
+        if name is not None:
+            _readable(name)
+    context = _secured(ssl.PROTOCOL_TLS_CLIENT)  # checks the certificate and the name
+    if settings.ca is None:
+        context.load_default_certs()
+    else:
+        _believe(context, settings.ca)
+    if settings.certificate is not None and settings.key is not None:
+        _identify(context, settings.certificate, settings.key)
+    return context
+
+
+def _secured(protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    return context
+
+
+def _identify(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Load who we are."""
+    try:
+        # Without a password callback OpenSSL would ask on the terminal.
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except _PasswordWantedError:
+        message, mend = "this key is protected by a password", "give a key without one, mode 0400"
+        raise ConfigError(str(key), 0, message, mend) from None
+    except ssl.SSLError as error:
+        raise _explain(certificate, key, error) from None
+
+
+def _believe(context: ssl.SSLContext, authority: Path) -> None:
+    """Load who signs the other side's certificate."""
+    try:
+        context.load_verify_locations(authority)
+    except ssl.SSLError:
+        raise ConfigError(
+            str(authority), 0, "this is not a PEM certificate", "give the authority's certificate in PEM"
+        ) from None
 
 
 class Gate(asyncio.Protocol):
@@ -177,13 +235,13 @@ def _no_password() -> str:
     raise _PasswordWantedError
 
 
-def _explain(settings: TlsSettings, error: ssl.SSLError) -> ConfigError:
+def _explain(certificate: Path, key: Path, error: ssl.SSLError) -> ConfigError:
     if error.reason == "KEY_VALUES_MISMATCH":
         return ConfigError(
-            str(settings.key), 0, "this key is not the certificate's", "give the key the certificate was made for"
+            str(key), 0, "this key is not the certificate's", "give the key the certificate was made for"
         )
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.certificate)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate)
     except ssl.SSLError:
-        return ConfigError(str(settings.certificate), 0, "this is not a PEM certificate", "convert it to PEM")
-    return ConfigError(str(settings.key), 0, "this is not a PEM private key", "convert it to PEM")
+        return ConfigError(str(certificate), 0, "this is not a PEM certificate", "convert it to PEM")
+    return ConfigError(str(key), 0, "this is not a PEM private key", "convert it to PEM")
