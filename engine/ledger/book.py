@@ -28,7 +28,7 @@ from engine.ledger.patient import Attachment, View, fold
 MOST_FACTS: Final = 100_000
 
 # A document id that more patients than these are said to have names no document.
-MOST_HOLDERS: Final = 8
+MOST_HOLDERS: Final = 16
 
 _PAGE: Final = 256
 _DAY: Final = 86_400

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from engine.ledger.distinct import DISTINCT, Distinct
 from engine.metrics.periods import Window
 from engine.metrics.rules.verdict import ACCEPTED_LATE, AWAITING_ANSWER, MET, NOT_ANSWERED, REJECTED, Verdict
 
@@ -23,15 +24,18 @@ _INDICATORS: Final = (
     "D2.2", "D2.2_active", "D2.2_accepted", "D2.2_taken", "D2.2_sent",
     "D6.1", "D6.1_active", "D6.1_any", "D6.1_accepted", "D6.1_taken", "D6.1_sent",
     "DS1.1_accepted", "DS1.2_accepted", "DS1.3_accepted", "DS2.1_accepted", "DS3.1_accepted",
+    "D6.3", "D6.3_delivered", "DS4.1", "DS4.1_delivered", "DS4.2", "DS4.2_delivered", "P4.3", "D6.2_unknown",
 )  # fmt: skip
 _OUTCOMES: Final = (
     MET, "not_produced", "not_cda", "wrong_level", "ins_absent", "ins_test", "ins_not_qualified", "ins_mismatch", "not_addressed",
-    "not_submitted", "not_answered", "rejected", "deleted", "accepted_late", "level_unknown", "not_named",
+    "not_submitted", "not_answered", "rejected", "deleted", "accepted_late", "level_unknown", "not_named", "mss_not_requested",
+    "no_message", "mss_not_sent", "mss_not_cda", "mss_not_confirmed", "mss_refused",
 )  # fmt: skip
 _INDICATOR_NUMBER: Final = {name: number for number, name in enumerate(_INDICATORS)}
 _OUTCOME_NUMBER: Final = {name: number for number, name in enumerate(_OUTCOMES)}
 
-INDICATORS: Final = _INDICATORS
+INDICATORS: Final = _INDICATORS[:-2]
+"""Those that are a rate; the others are read by ``engine.metrics.existence``."""
 
 # An outcome with a code of refusal is not in the list: it is packed as it is written.
 _Packed = list[tuple[str, str, int, list[int | str]]]
@@ -86,6 +90,7 @@ class Sums:
 
     def __init__(self, connection: sqlite3.Connection, first_day: int) -> None:
         self._first = first_day
+        self.distinct = Distinct(connection, first_day)
         self._cells: dict[tuple[str, str], dict[int, Counter[tuple[str, int]]]] = {}
         rows = connection.execute(
             "SELECT indicator, establishment, day, outcome, settled, sum(n) FROM tallies WHERE day >= ? "
@@ -93,12 +98,14 @@ class Sums:
             (first_day,),
         )
         for indicator, establishment, day, outcome, settled, n in rows:
-            self._add(indicator, establishment, day, outcome, settled, n)
+            if indicator not in DISTINCT:
+                self._add(indicator, establishment, day, outcome, settled, n)
 
     def apply(self, changes: Mapping[Verdict, int]) -> None:
         """Follow a change of the store, once it is committed."""
+        self.distinct.apply(changes)
         for v, n in changes.items():
-            if n and v.day >= self._first:
+            if n and v.day >= self._first and v.indicator not in DISTINCT:
                 self._add(v.indicator, v.establishment, v.day, v.outcome, v.settled, n)
 
     def _add(self, indicator: str, establishment: str, day: int, outcome: str, settled: int, n: int) -> None:
@@ -107,6 +114,9 @@ class Sums:
 
     def totals(self, indicator: str, establishment: str, window: Window) -> Sum:
         """Numerator, missed by reason, and rejected by code, of one indicator over one window."""
+        if indicator in DISTINCT:
+            outcomes = self.distinct.totals(indicator, establishment, window)
+            return Sum(outcomes.pop(MET, 0), dict(outcomes), {})
         met = 0
         missed: Counter[str] = Counter()
         codes: Counter[str] = Counter()

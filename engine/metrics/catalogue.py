@@ -17,7 +17,7 @@ from engine import resources
 from engine.errors import ConfigError
 from engine.strict import Place, Reader, suggest
 
-Unit = Literal["application", "stay", "report", "document"]
+Unit = Literal["application", "stay", "report", "document", "letter", "correspondent"]
 """What an indicator counts."""
 
 TargetStatus = Literal["confirmed", "unconfirmed", "none"]
@@ -126,6 +126,7 @@ class _Variant(Struct, frozen=True):
     numerator: Words
     denominator: Words
     without: tuple[Code, ...] = ()
+    adds: Mapping[str, Code] = field(default_factory=dict)  # reason -> the one that it comes before
     advice: Mapping[str, Words] = field(default_factory=dict)
     assumptions: tuple[Words, ...] = ()
 
@@ -200,9 +201,13 @@ def _check(file: _File, reader: Reader) -> None:
         _known(reader, (*place, "advice"), indicator.advice, indicator.reasons, "reason of this indicator")
         _known(reader, (*place, "sources"), indicator.sources, file.sources, "source")
         _known(reader, (*place, "variants"), indicator.variants, file.variants, "variant")
+        for name in indicator.variants:
+            following = file.variants[name].adds.values() if name in file.variants else ()
+            _known(reader, (*place, "variants"), list(following), indicator.reasons, "reason of this indicator")
     for name, variant in file.variants.items():
         place = ("variants", name)
         _known(reader, (*place, "without"), variant.without, file.reasons, "reason")
+        _known(reader, (*place, "adds"), variant.adds, file.reasons, "reason")
         _known(reader, (*place, "advice"), variant.advice, file.reasons, "reason")
         for part in ("label", "title", "numerator", "denominator", "assumptions"):
             words = _PLACEHOLDER.findall(str(getattr(variant, part)))
@@ -257,7 +262,9 @@ def _variant(entry: Indicator, declared: _Indicator, name: str, file: _File) -> 
     def say(words: str) -> str:
         return _PLACEHOLDER.sub(lambda found: str(getattr(entry, found[1])), words)
 
-    kept = tuple(code for code in declared.reasons if code not in variant.without)
+    kept = [code for code in declared.reasons if code not in variant.without]
+    for added, following in variant.adds.items():
+        kept.insert(kept.index(following), added)
     return Indicator(
         id=f"{entry.id}_{name}",
         programme=entry.programme,
@@ -275,7 +282,7 @@ def _variant(entry: Indicator, declared: _Indicator, name: str, file: _File) -> 
         period_note=entry.period_note,
         frequency=entry.frequency,
         bonus=entry.bonus,
-        reasons=_reasons(kept, {**declared.advice, **variant.advice}, file),
+        reasons=_reasons(tuple(kept), {**declared.advice, **variant.advice}, file),
         sources=entry.sources,
         assumptions=(*map(say, variant.assumptions), *entry.assumptions),
         variant_of=entry.id,

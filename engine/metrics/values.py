@@ -9,6 +9,7 @@ from engine.inventory import Application, Inventory
 from engine.ledger import applications as registers
 from engine.ledger.tallies import INDICATORS, Sums
 from engine.metrics.periods import Window
+from engine.metrics.rules.verdict import MET
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Reference
 
 Proof = Literal["acknowledged", "routed"]
@@ -20,8 +21,21 @@ INS_NOT_PROVEN: Final = "ins_not_proven"
 _REFERENCES: Final[tuple[tuple[str, Reference], ...]] = (("P1.1", "identity"), ("P1.3", "movement"))
 
 
-def indicators(sums: Sums, establishment: str, windows: Sequence[Window]) -> Iterator[IndicatorValue]:
-    """The rates over stays and reports, of one establishment."""
+DIRECTORY: Final = "DS4.1_directory"
+"""DS4.1 over the whole directory: not tallied by itself, the subjects without a verdict are among it."""
+
+
+def indicators(
+    sums: Sums, establishment: str, windows: Sequence[Window], equipped: frozenset[bytes] = frozenset()
+) -> Iterator[IndicatorValue]:
+    """The rates over stays and reports, of one establishment.
+
+    ``equipped``: pseudonyms of the equipped correspondents of the directory.
+    """
+    for window in windows:
+        outcomes = sums.distinct.totals("DS4.1", establishment, window, equipped)
+        met = outcomes.pop(MET, 0)
+        yield IndicatorValue(DIRECTORY, establishment, window.name, met, len(equipped), dict(outcomes))
     for indicator in INDICATORS:
         for window in windows:
             found = sums.totals(indicator, establishment, window)

@@ -7,7 +7,11 @@ from msgspec import structs
 
 from engine.facts import (
     AUDIT,
+    CITIZEN,
     LOG,
+    MAIL,
+    OWN,
+    PROFESSIONAL,
     TRANSACTION,
     ZAM,
     Activity,
@@ -17,6 +21,7 @@ from engine.facts import (
     Entry,
     Identity,
     InsRetired,
+    Mailed,
     Movement,
     Outcome,
     Reattached,
@@ -71,6 +76,7 @@ visits = handles("visit", 4)
 dossiers = handles("dossier", 3)
 inss = handles("ins", 3)
 exchanges = handles("exchange", 4)
+mailboxes = handles("address", 3)
 
 identities = st.builds(
     Identity, times, st.none() | ipps, st.none() | inss, roots, st.booleans(), statuses, st.booleans(),
@@ -144,11 +150,41 @@ def documents(draw: st.DrawFn) -> Document:
         custodian="",
         patient_class="I",
         dmp="Y" if good else draw(st.sampled_from(["Y", "N", ""])),
-        mss_professional="N",
-        mss_patient="N",
-        recipients=(),
+        mss_professional=draw(st.sampled_from(["Y", "N"])),
+        mss_patient=draw(st.sampled_from(["Y", "N"])),
+        recipients=tuple(sorted(boxes := draw(st.sets(mailboxes, max_size=2)))),
         ack_wanted=True,
         sender=draw(names),
+        intended=tuple(sorted({*boxes, *draw(st.sets(handles("correspondent", 2), max_size=1))})),
+    )
+
+
+@st.composite
+def mails(draw: st.DrawFn) -> Mailed:
+    """One document of one mail to one recipient."""
+    fact = draw(documents())
+    return Mailed(
+        at=fact.at,
+        establishment=FINESS,
+        message=draw(handles("mail", 4)),
+        recipient=draw(mailboxes),
+        category=draw(st.sampled_from([PROFESSIONAL, PROFESSIONAL, CITIZEN, OWN])),
+        ins=fact.ins,
+        ins_root=fact.ins_root,
+        ipp=fact.ipp,
+        xdm=draw(st.sampled_from(["valid", "flawed", "none"])),
+        document=fact.id,
+        chain=fact.chain,
+        version=fact.version,
+        hash=draw(st.none() | handles("sha1", 2)),
+        type_code=fact.type_code,
+        kind=fact.kind,
+        body="cda",
+        level=1,
+        created=fact.created,
+        cda_ins=fact.cda_ins,
+        cda_ins_root=fact.cda_ins_root,
+        intended=fact.intended,
     )
 
 
@@ -199,6 +235,10 @@ outcomes = st.builds(
     Outcome, times, exchanges, st.sampled_from(["technical", "dmp", "dmp", "mss-delivery"]), st.booleans(),
     st.sampled_from(["", "AA", "DMPClosed"]), st.none(), names,
 )  # fmt: skip
+receipts = st.builds(
+    Outcome, times, st.one_of(exchanges, handles("mail", 4)), st.sampled_from(["mss-delivery", "mss-delivery", "mss-reading"]),
+    st.booleans(), st.sampled_from(["", "5.1.1"]), st.none() | mailboxes, st.just(""), st.just(MAIL),
+)  # fmt: skip
 sents = st.builds(
     Sent, times, exchanges, st.just(b"12345678"), names, names, st.sampled_from(["identity", "movement", "document"]),
     st.booleans(), roots,
@@ -232,6 +272,8 @@ facts: st.SearchStrategy[AnyFact] = st.one_of(
     identities,
     outcomes,
     outcomes,
+    mails(),
+    receipts,
     sents,
     aliases,
     reattachments,

@@ -17,13 +17,17 @@ from engine.ledger.journal import Entry
 from engine.ledger.ledger import Ledger
 from engine.metrics.measures import Measure
 from engine.metrics.rules.verdict import Verdict
-from engine.metrics.settings import EstablishmentRules, RuleSettings
-from tests.ledger.facts import FINESS, facts
+from engine.metrics.settings import Directory, EstablishmentRules, RuleSettings
+from tests.ledger.facts import FINESS, facts, handle
 
 SETTINGS = RuleSettings(
+    directory=Directory(
+        names={handle("address", 1): handle("known", 1), handle("correspondent", 1): handle("known", 1)},
+        equipped=frozenset({handle("known", 1)}),
+    ),
     establishments={
         FINESS: EstablishmentRules(theatre_units=frozenset({"BLOC"}), theatre_applications=frozenset({"BLOC"}))
-    }
+    },
 )
 KEYS = {"pseudonyms": b"12345678"}
 

@@ -8,7 +8,8 @@ import pytest
 from engine.errors import ConfigError
 from engine.ledger.tallies import INDICATORS
 from engine.metrics import catalogue
-from engine.metrics.rules.verdict import WAY
+from engine.metrics.rules.verdict import MAIL_WAY, WAY
+from engine.metrics.values import DIRECTORY
 
 DOCUMENTS = ("DS1.1", "DS1.2", "DS1.3", "DS1.4", "DS2.1", "DS3.1")
 UNANSWERED = ("awaiting_answer", "not_answered")
@@ -59,7 +60,7 @@ class TestShipped:
     """config/indicators.yaml."""
 
     def test_holds_every_indicator_and_variant(self) -> None:
-        """The ten indicators of docs/rules.md, each followed by its variants."""
+        """The indicators of docs/rules.md, each followed by its variants."""
         proofs = ("accepted", "sent", "taken")
         expected = ["P1.1", "P1.3", "D2.2", *(f"D2.2_{name}" for name in ("active", *proofs))]
         expected += ["D6.1", *(f"D6.1_{name}" for name in ("active", "any", *proofs))]
@@ -67,18 +68,27 @@ class TestShipped:
             weaker = () if indicator == "DS1.4" else ("_eligible", "_accepted", "_sent", "_taken")
             more = {"DS1.2": ("_prescribed",), "DS1.3": ("_all_stays",)}.get(indicator, ())
             expected += [indicator, *(indicator + suffix for suffix in (*weaker, *more))]
+        expected += [
+            "D6.3",
+            "D6.3_delivered",
+            "DS4.1",
+            "DS4.1_delivered",
+            "DS4.1_directory",
+            "DS4.2",
+            "DS4.2_delivered",
+        ]
 
         assert list(shipped().ids) == expected
 
     def test_is_what_the_engine_counts(self) -> None:
         """Every rate that is tallied has its entry, and every entry is counted."""
-        assert set(shipped().ids) == {*INDICATORS, "P1.1", "P1.3"}
+        assert set(shipped().ids) == {*INDICATORS, DIRECTORY, "P1.1", "P1.3"}
 
     def test_targets_are_those_that_a_document_confirms(self) -> None:
-        """0.80 for P1.1 and P1.3, 0.98 for D2.2 and D6.1; none for a DS indicator, whose value no public source gives."""
+        """0.80 for P1.1 and P1.3, 0.98 for D2.2 and D6.1, 0.60 for D6.3; none for a DS indicator, whose value no public source gives."""
         confirmed = {entry.id: entry.target for entry in shipped() if entry.target is not None}
 
-        assert confirmed == {"P1.1": 0.80, "P1.3": 0.80, "D2.2": 0.98, "D6.1": 0.98}
+        assert confirmed == {"P1.1": 0.80, "P1.3": 0.80, "D2.2": 0.98, "D6.1": 0.98, "D6.3": 0.60}
         assert {shipped()[name].target_status for name in DOCUMENTS} == {"unconfirmed"}
         assert {entry.target_status for entry in shipped() if entry.variant_of} == {"none"}
 
@@ -86,7 +96,8 @@ class TestShipped:
         """The list of each indicator is the rules' own way, in its order, without what cannot happen."""
         for entry in shipped():
             codes = shipped().reasons(entry.id)
-            way = APPLICATIONS if entry.unit == "application" else WAY
+            mailed = entry.id.startswith(("D6.3", "DS4."))
+            way = APPLICATIONS if entry.unit == "application" else MAIL_WAY if mailed else WAY
             assert list(codes) == [reason for reason in way if reason in codes]
 
     @pytest.mark.parametrize(

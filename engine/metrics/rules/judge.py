@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from engine.ledger.patient import View
-from engine.metrics.rules import discharge, examinations, publication
+from engine.metrics.rules import correspondence, discharge, examinations, publication
 from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings
 
-RULES: Final = (*discharge.RULES, publication.stay)
+RULES: Final = (*discharge.RULES, publication.stay, correspondence.stay)
 """The rules that take a stay."""
 
 
@@ -18,5 +18,6 @@ def judge(view: View, settings: RuleSettings) -> list[Verdict]:
     verdicts = [verdict for subject in discharge.counted(view, settings) for rule in RULES for verdict in rule(subject)]
     verdicts += examinations.judge(view, settings)
     verdicts += publication.documents(view, settings)
+    verdicts += correspondence.judge(view, settings)
     verdicts.sort()
     return verdicts

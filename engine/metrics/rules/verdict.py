@@ -25,6 +25,13 @@ REJECTED: Final = "rejected"
 DELETED: Final = "deleted"
 ACCEPTED_LATE: Final = "accepted_late"
 
+MSS_NOT_REQUESTED: Final = "mss_not_requested"
+NO_MESSAGE: Final = "no_message"
+MSS_NOT_SENT: Final = "mss_not_sent"
+MSS_NOT_CDA: Final = "mss_not_cda"
+MSS_NOT_CONFIRMED: Final = "mss_not_confirmed"
+MSS_REFUSED: Final = "mss_refused"
+
 WAY: Final = (
     NOT_PRODUCED,
     NOT_CDA,
@@ -45,13 +52,28 @@ WAY: Final = (
 )
 """The document's way, in order: the reason kept is the one furthest along it."""
 
+MAIL_WAY: Final = (
+    NOT_PRODUCED,
+    MSS_NOT_REQUESTED,
+    NO_MESSAGE,
+    MSS_NOT_SENT,
+    MSS_NOT_CDA,
+    INS_ABSENT,
+    INS_TEST,
+    INS_NOT_QUALIFIED,
+    INS_MISMATCH,
+    MSS_NOT_CONFIRMED,
+    MSS_REFUSED,
+)
+"""The way of a document to a correspondent, and of a message to a patient, by MSSanté (docs/rules.md section 8)."""
+
 
 class Verdict(Struct, frozen=True, array_like=True, order=True):
     """One subject judged by one rule, as it is tallied."""
 
     indicator: str
     establishment: str
-    unit: str  # UF, "" when unknown
+    unit: str  # UF, "" when unknown; of an indicator that counts subjects once (engine.ledger.distinct): the subject
     day: int  # local day it is counted on (proleptic ordinal)
     outcome: str  # MET or a reason; REJECTED may have the code of the refusal behind it: "rejected:XDSUnknownPatientId"
     # When met: the month (year * 12 + month) whose official period first counts it. NOT_ANSWERED: the last local day on which

@@ -1,0 +1,226 @@
+"""HOP'EN D6.3, SUN-ES DS4.1 and DS4.2, and what P4.3 and D6.2 ask of mail: who was written to by MSSanté (docs/rules.md section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from engine.facts import CITIZEN, HL7, PROFESSIONAL, Document, Mailed
+from engine.ledger.mailings import Letter, Mailing
+from engine.ledger.patient import View
+from engine.metrics.periods import day_of
+from engine.metrics.rules import verdict as v
+from engine.metrics.rules.discharge import CountedStay
+from engine.metrics.rules.proof import qualification
+from engine.metrics.rules.verdict import Verdict
+from engine.metrics.settings import Directory, RuleSettings, names_application
+
+_DAY: Final = 86_400
+_RANK: Final = {reason: rank for rank, reason in enumerate(v.MAIL_WAY)}
+
+
+def judge(view: View, settings: RuleSettings) -> Iterator[Verdict]:
+    """D6.3 and DS4.1 of every pair of a report and a correspondent, P4.3 of every sending, the addresses that D6.2 misses."""
+    for letter in view.mail.letters:
+        yield from _pairs(letter, view, settings)
+    for sending in view.mail.mailings:
+        yield from _observed(sending, settings)
+
+
+# -- the correspondents -----------------------------------------------------------------------------------------------
+
+
+def _pairs(letter: Letter, view: View, settings: RuleSettings) -> Iterator[Verdict]:
+    report = letter.report
+    rules = settings.establishment(letter.establishment)
+    if letter.type_code not in settings.published_codes:
+        return
+    if report is not None and (not report.final or names_application(rules.external_senders, report.sender)):
+        return
+    day = day_of(letter.created, rules.time_zone)
+    unit = view.stays[report.stay].unit if report is not None and report.stay is not None else ""
+    requested = report is not None and any(
+        one.mss_professional == "Y" for version in report.versions for one in version.documents
+    )
+    nothing = v.MSS_NOT_SENT if requested else v.MSS_NOT_REQUESTED
+    for correspondent, sendings in _correspondents(letter, settings.directory).items():
+        name = correspondent.hex()
+        for suffix, confirmed in (("", False), ("_delivered", True)):
+            outcome = _best((_sent(one, confirmed=confirmed) for one in sendings), nothing)
+            yield Verdict(f"D6.3{suffix}", letter.establishment, unit, day, outcome, 0)
+            outcome = _best((_qualified(one, letter, view, settings, confirmed=confirmed) for one in sendings), nothing)
+            yield Verdict(f"DS4.1{suffix}", letter.establishment, name, day, outcome, 0)
+
+
+def _correspondents(letter: Letter, directory: Directory) -> dict[bytes, list[Mailing]]:
+    """The equipped correspondents of a report, each with the sendings to it."""
+    found: dict[bytes, list[Mailing]] = {}
+    documents = (
+        [one for version in letter.report.versions for one in version.documents] if letter.report is not None else []
+    )
+    for one in documents:
+        for name in one.intended:
+            owner = _owner(name, directory, address=name in one.recipients)
+            if owner is not None:
+                found.setdefault(owner, [])
+    for fact in letter.facts:
+        for name in fact.intended:
+            owner = _owner(name, directory, address=False)
+            if owner is not None:
+                found.setdefault(owner, [])
+    for sending in letter.mailings:
+        if sending.request is not None:
+            for owner in _asked(sending, sending.request, directory):
+                found.setdefault(owner, []).append(sending)
+        elif sending.category == PROFESSIONAL and sending.recipient is not None:
+            owner = _owner(sending.recipient, directory, address=True)
+            if owner is not None:
+                found.setdefault(owner, []).append(sending)
+    return found
+
+
+def _owner(name: bytes, directory: Directory, *, address: bool) -> bytes | None:
+    """The equipped correspondent of an address or an identifier; an address that nobody knows is one of its own."""
+    owner = directory.names.get(name)
+    if owner is None:
+        return name if address else None
+    return owner if owner in directory.equipped else None
+
+
+def _asked(sending: Mailing, request: Document, directory: Directory) -> set[bytes]:
+    """The correspondents that an answer of the platform to an HL7 message is about."""
+    if request.mss_professional != "Y":
+        return set()
+    owners = {_owner(name, directory, address=name in request.recipients) for name in request.intended}
+    if sending.recipient is not None:
+        owners &= {_owner(sending.recipient, directory, address=True)}
+    return {owner for owner in owners if owner is not None}
+
+
+def _sent(sending: Mailing, *, confirmed: bool) -> str:
+    if sending.refused:
+        return v.MSS_REFUSED
+    return v.MSS_NOT_CONFIRMED if confirmed and not sending.delivered else v.MET
+
+
+def _qualified(sending: Mailing, letter: Letter, view: View, settings: RuleSettings, *, confirmed: bool) -> str:
+    """As :func:`_sent`, of a CDA with a qualified INS."""
+    if sending.request is not None:
+        defect = _defect_of_message(sending.request, view, letter, settings)
+    elif sending.fact is not None:
+        defect = _defect_of_mail(sending.fact, view, letter, settings)
+    else:
+        defect = v.MSS_NOT_CDA
+    return defect or _sent(sending, confirmed=confirmed)
+
+
+def _defect_of_message(request: Document, view: View, letter: Letter, settings: RuleSettings) -> str | None:
+    if request.body != "cda":
+        return v.MSS_NOT_CDA
+    return _defect(request.ins, request.ins_root, request, view, letter, settings) or (
+        v.INS_MISMATCH if (request.cda_ins, request.cda_ins_root) != (request.ins, request.ins_root) else None
+    )
+
+
+def _defect_of_mail(fact: Mailed, view: View, letter: Letter, settings: RuleSettings) -> str | None:
+    if fact.body != "cda":
+        return v.MSS_NOT_CDA
+    told = next((one for one in _messages(letter, fact) if one.ins == fact.ins), None)
+    return _defect(fact.ins, fact.ins_root, told, view, letter, settings, fact.at) or (
+        v.INS_MISMATCH if (fact.cda_ins, fact.cda_ins_root) != (fact.ins, fact.ins_root) else None
+    )
+
+
+def _messages(letter: Letter, fact: Mailed) -> Iterator[Document]:
+    """The HL7 messages of the version that was mailed, the latest first; of any version where none is the very one."""
+    if letter.report is None:
+        return
+    for version in letter.report.versions:
+        names = {name for one in version.documents for name in (one.id, one.alias, one.hash) if name is not None}
+        if names & {fact.document, fact.alias, fact.hash}:
+            yield from (one for one in version.documents if one.trace == HL7)
+
+
+def _defect(
+    matricule: bytes | None,
+    root: int,
+    told: Document | None,
+    view: View,
+    letter: Letter,
+    settings: RuleSettings,
+    at: int = 0,
+) -> str | None:
+    """What is wrong with the INS: ``told`` is the HL7 message that says how far it is to be trusted, if there is one."""
+    status, birth_corrected = (told.status, told.birth_corrected) if told is not None else ("", False)
+    if not status:
+        known = view.persons[letter.person].status_at(told.at if told is not None else at)
+        if known is not None:
+            status, birth_corrected = known.status, birth_corrected or known.birth_corrected
+        elif told is None and matricule is not None:  # who mails under an INS says that it is qualified
+            status = "VALI"
+    return qualification(root, status, birth_corrected, settings.count_test_ins)
+
+
+# -- the patients -----------------------------------------------------------------------------------------------------
+
+
+def stay(subject: CountedStay) -> Iterator[Verdict]:
+    """DS4.2: a message to the patient's citizen mailbox, from the entry to some days after the exit."""
+    view, settings = subject.view, subject.settings
+    person = view.person_of_stay[subject.index]
+    last = subject.stay.exit + settings.message_days * _DAY
+    sendings = [
+        one
+        for one in view.mail.mailings
+        if one.person == person
+        and subject.stay.entry <= one.at <= last
+        and (one.category == CITIZEN or (one.request is not None and _to_patient(one, one.request, settings.directory)))
+    ]
+    if any(identity.ins is not None for identity in view.persons[person].identities):
+        nothing = v.NO_MESSAGE
+    else:
+        nothing = v.INS_ABSENT
+    if nothing == v.NO_MESSAGE and any(
+        one.mss_patient == "Y" for report in subject.reports for version in report.versions for one in version.documents
+    ):
+        nothing = v.MSS_NOT_SENT
+    for suffix, confirmed in (("", False), ("_delivered", True)):
+        outcome = _best((_sent(one, confirmed=confirmed) for one in sendings), nothing)
+        yield Verdict(f"DS4.2{suffix}", subject.stay.establishment, subject.stay.unit, subject.day, outcome, 0)
+
+
+def _to_patient(sending: Mailing, request: Document, directory: Directory) -> bool:
+    """Whether the platform's word is of the patient's mailbox: an address that is none of the message's professionals."""
+    if request.mss_patient != "Y":
+        return False
+    return sending.recipient is None or not _asked_or_named(sending.recipient, request, directory)
+
+
+def _asked_or_named(recipient: bytes, request: Document, directory: Directory) -> bool:
+    owner = directory.names.get(recipient, recipient)
+    return any(directory.names.get(name, name) == owner for name in request.intended)
+
+
+# -- what is only observed --------------------------------------------------------------------------------------------
+
+
+def _observed(sending: Mailing, settings: RuleSettings) -> Iterator[Verdict]:
+    """P4.3: the mail service works. D6.2: a professional address that the directory does not know."""
+    if not sending.at or (sending.request is None and sending.category not in {PROFESSIONAL, CITIZEN}):
+        return
+    day = day_of(sending.at, settings.establishment(sending.establishment).time_zone)
+    yield Verdict("P4.3", sending.establishment, "", day, v.MSS_REFUSED if sending.refused else v.MET, 0)
+    recipient = sending.recipient
+    if sending.category == PROFESSIONAL and recipient is not None and recipient not in settings.directory.names:
+        yield Verdict("D6.2_unknown", sending.establishment, recipient.hex(), day, v.MET, 0)
+
+
+def _best(found: Iterable[str], nothing: str) -> str:
+    """Met, else the reason furthest along the way."""
+    best = nothing
+    for outcome in found:
+        if outcome == v.MET:
+            return v.MET
+        if _RANK[outcome] > _RANK[best]:
+            best = outcome
+    return best
