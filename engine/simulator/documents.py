@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from engine.simulator import render, render_documents
 from engine.simulator.applications import DPI, PFI, Endpoint
 from engine.simulator.clock import DAY, HOUR, Clock
+from engine.simulator.correspondents import ARCHIVES, Receiver
+from engine.simulator.mailing import Mailing, Order, Sending, Word
 from engine.simulator.patients import Face, Identity, Person, Shown
 from engine.simulator.platform import Platform, Request
 from engine.simulator.render_cda import ENCOUNTER_ROOT, OIDS, Document, cda
@@ -50,6 +52,10 @@ class Version:
     unseen: bool = False  # no trace ever showed its body
     acknowledged: bool = False  # taken by the platform, whose submission then failed
     set_ids: list[str] = field(default_factory=list)  # submission sets that its HL7 messages announce
+    receivers: tuple[Receiver, ...] = ()  # who it is for, patient apart
+    told_by: str = ""  # what says so: prt or cda
+    orders: list[Order] = field(default_factory=list)  # the HL7 messages that carried it, as MSSanté sees them
+    mailed: list[Sending] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -81,11 +87,12 @@ class Report:
 class Desk:
     """Writes documents and their answers: the record, the laboratory, the radiology, and the platform (PFI)."""
 
-    def __init__(self, random: Random, clock: Clock, traffic: Traffic, platform: Platform) -> None:
+    def __init__(self, random: Random, clock: Clock, traffic: Traffic, platform: Platform, mailing: Mailing) -> None:
         self.random = random
         self.clock = clock
         self.traffic = traffic
         self.platform = platform
+        self.mailing = mailing
         self._number = 1_000
 
     def number(self) -> int:
@@ -124,6 +131,7 @@ class Desk:
         version = Version(
             self.number(), form, level, identity.root, missed, shown, created or report.created, companion
         )
+        self.mailing.address(report, version)
         if form == "unreadable":
             version.payloads = (self.random.choice(_BROKEN),)
         elif form == "cda":
@@ -187,7 +195,7 @@ class Desk:
             else "",
             encounter=encounter,
             orders=(report.placer,) if report.placer else (),
-            recipients=("899999999992",) if report.volet == "1.2" else (),
+            recipients=version.receivers if version.told_by == "cda" else (),
             finess="990000001",
             level=level,
             large=report.large,
@@ -229,6 +237,7 @@ class Desk:
         follows = any(each.number < version.number and each.form != "none" for each in report.versions)
         asked.request = request = request or ("replacement" if follows else "initial")
         message = self._carried(report, version, request, dmp)
+        order = self.mailing.order(report, version, at, message)
         if self.platform.set_ids and dmp == "Y" and to == PFI:
             message.submission_set = self.platform.next_set()
             version.set_ids.append(message.submission_set)
@@ -255,8 +264,8 @@ class Desk:
             if self.platform.plain and self.traffic.processing == "P":
                 self.platform.heard(accepted, error.partition("^")[0])
         last = max([last, *(at + wait for wait, _ in answers)])
-        if (message.professional or message.patient) and rng.random() < 0.5:
-            self._mailed(head, message, last)
+        if (order.drawn[0] or order.drawn[1]) and rng.random() < 0.5:
+            self._mailed(head, order, version.shown, last)
         if reused is None and last - at < DAY and rng.random() < 0.5:
             self.traffic.finished(report.sender, control, last + 2 * DAY)
         return last
@@ -280,16 +289,24 @@ class Desk:
         segments = render_documents.zam(head, event, text(at), to.control, accepted, code, box)
         self.traffic.post(ANSWERS, due + self.random.randint(1, 40) if due else sent, segments)
 
-    def _mailed(self, head: render.Head, message: render_documents.Carried, at: int) -> None:
+    def _mailed(self, head: render.Head, order: Order, shown: Shown, at: int) -> None:
         """MSSanté: delivered or not, read or not. It says nothing of the DMP."""
-        rng, box = self.random, render_documents.DOCTOR_BOX
-        if message.patient and message.shown.matricule:
-            patient = f"{message.shown.matricule}@patient.mssante.fr"
-            self.answer(head, "Z02", at + 30, rng.random() < 0.8, "550^Boîte non disponible", box=patient)
-        if message.professional:
-            self.answer(head, "Z02", at + 20, rng.random() < 0.9, "550^Boîte non disponible", box=box)
-            if message.reading:
-                self.answer(head, "Z03", at + rng.randint(1, 30) * HOUR, True, "", box=box)
+        rng = self.random
+        professional, patient, reading = order.drawn
+        if patient and shown.matricule:
+            self._word(head, order, Word(at + 30, rng.random() < 0.8, address=order.citizen or ARCHIVES))
+        if professional:
+            box = self.mailing.mailbox(order)
+            self._word(head, order, Word(at + 20, rng.random() < 0.9, address=box))
+            if reading:
+                self._word(head, order, Word(at + rng.randint(1, 30) * HOUR, True, reading=True, address=box))
+
+    def _word(self, head: render.Head, order: Order, word: Word) -> None:
+        order.words.append(word)
+        event = "Z03" if word.reading else "Z02"
+        self.answer(
+            head, event, word.at, word.yes, "" if word.reading else "550^Boîte non disponible", box=word.address
+        )
 
     def _carried(self, report: Report, version: Version, request: str, dmp: str) -> render_documents.Carried:
         rng, stay, text = self.random, report.stay, self.clock.text

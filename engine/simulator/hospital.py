@@ -14,6 +14,7 @@ from random import Random
 from engine.simulator.accidents import Accidents
 from engine.simulator.applications import Landscape
 from engine.simulator.clock import DAY, HOUR, MINUTE, Clock, windows
+from engine.simulator.mailing import Mailing
 from engine.simulator.patients import Person, Registry
 from engine.simulator.platform import Platform, Trace
 from engine.simulator.production import Production
@@ -51,7 +52,8 @@ class Hospital:
         self.registry = Registry(self.random, self.clock)
         self.scenarios = Scenarios(self.random, self.clock, self.reference)
         self.platform = Platform(trace, Random(seed ^ 0x5EED), self.clock, set_ids=set_ids)
-        self.production = Production(self.random, self.clock, self.traffic, self.platform)
+        self.mailing = Mailing(Random(seed ^ 0x3A11), self.clock, stays)
+        self.production = Production(self.random, self.clock, self.traffic, self.platform, self.mailing)
         self.people: list[Person] = []
         self._nights = self.clock.turns(_HORIZON_DAYS)
         self._edges = self._midnights()

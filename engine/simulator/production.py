@@ -10,6 +10,7 @@ from engine.simulator.applications import AIRE, BLOC, DPI, LABEXT, RIS, SGL, End
 from engine.simulator.clock import DAY, HOUR, MINUTE, Clock
 from engine.simulator.documents import Desk, Report
 from engine.simulator.fates import HISTORICAL, Fates
+from engine.simulator.mailing import Mailing
 from engine.simulator.patients import Person
 from engine.simulator.platform import Platform
 from engine.simulator.render_cda import BIOLOGY, CONSULTATION, IMAGING, LETTER, OPERATION, PRESCRIPTION
@@ -20,11 +21,11 @@ from engine.simulator.traffic import DOCUMENTS, LATIN9, Traffic
 class Production:
     """The clinical side of the hospital: writes what a stay gives rise to."""
 
-    def __init__(self, random: Random, clock: Clock, traffic: Traffic, platform: Platform) -> None:
+    def __init__(self, random: Random, clock: Clock, traffic: Traffic, platform: Platform, mailing: Mailing) -> None:
         self.random = random
         self.clock = clock
         self.traffic = traffic
-        self.desk = Desk(random, clock, traffic, platform)
+        self.desk = Desk(random, clock, traffic, platform, mailing)
         self.fates = Fates(random, clock, self.desk)
 
     # ---- reports

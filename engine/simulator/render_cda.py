@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Final, NamedTuple
 
+from engine.simulator.correspondents import Receiver
 from engine.simulator.patients import ROOT, Person
 
 OIDS: Final = "1.2.250.1.999.42"
@@ -57,7 +58,7 @@ class Document(NamedTuple):
     service_stop: str
     encounter: tuple[str, str] | None  # root, extension
     orders: tuple[str, ...]
-    recipients: tuple[str, ...]  # PS_IdNat
+    recipients: tuple[Receiver, ...]
     finess: str
     level: int
     large: bool
@@ -133,8 +134,19 @@ def _author(what: Document) -> str:
 
 
 def _recipients(what: Document) -> str:
-    one = '  <informationRecipient><intendedRecipient><id root="1.2.250.1.71.4.2.1" extension="{}"/></intendedRecipient></informationRecipient>\n'
-    return "".join(one.format(number) for number in what.recipients)
+    return "".join(map(_recipient, what.recipients))
+
+
+def _recipient(who: Receiver) -> str:
+    person = "" if who.structure or not who.number else f'<id root="1.2.250.1.71.4.2.1" extension="{who.number}"/>'
+    box = f'<telecom value="mailto:{who.address}"/>' if who.address else ""
+    place = ""
+    if who.structure and who.number:
+        number = f'<id root="1.2.250.1.71.4.2.2" extension="{who.number}"/>'
+        place = f"<receivedOrganization>{number}<name>CH voisin</name></receivedOrganization>"
+    return (
+        f"  <informationRecipient><intendedRecipient>{person}{box}{place}</intendedRecipient></informationRecipient>\n"
+    )
 
 
 def _authenticator(what: Document) -> str:

@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Final
 
+from engine.simulator.correspondents import Receiver
 from engine.simulator.patients import Shown
 from engine.simulator.render import Head, fields, identifier, msh, pid
 from engine.simulator.render_cda import LABELS
@@ -63,10 +64,13 @@ class Carried:
     placer: str
     filler: str
     dmp: str  # DESTDMP: Y, N, "" when the flag is absent
-    professional: bool
-    patient: bool
+    professional: bool  # DESTMSSANTEPS
+    patient: bool  # DESTMSSANTEPAT
     acknowledge: bool  # ACK_RECEPTION
     reading: bool  # ACK_LECTURE_MSS
+    receivers: tuple[Receiver, ...] = ()
+    citizen: str = ""  # the address of the patient, where it is written to
+    body: bool = False  # with the text of the mail
     submission_set: str = ""  # uniqueId of the submission set, where the sender decides it
 
 
@@ -115,16 +119,23 @@ def _participants(head: Head, what: Carried, old: bool) -> list[str]:
         return [f"PRT||UC||REPLY^Reply To|||||||||||^^X.400^{DOCTOR_BOX}"]
     place = f"{head.sender.name} HX^^^^^ASIP-SANTE-ST&1.2.250.1.71.4.2.2&ISO^FINEG^^^990000019"
     segments = [f"PRT||UC||SB^Send by^{system}|{doctor}|||{place}"]
-    if what.professional:
-        segments.append(f"PRT||UC||RCT^Result Copies To^{system}|{doctor}||||||||||^^X.400^{DOCTOR_BOX}")
-    if what.patient and what.shown.matricule:
+    segments += [_receiver(each, system) for each in what.receivers]
+    if what.citizen:
         number, name = what.shown.matricule, what.shown.name.split("^")
         person = (
             f"{number}^{name[0]}^{name[1]}^^^^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.{what.shown.ins_root}&ISO^L^^^INS"
         )
-        box = f"{number}@patient.mssante.fr"
-        segments.append(f"PRT||UC||RCT^Result Copies To^{system}|{person}||||||||||^^X.400^{box}")
+        segments.append(f"PRT||UC||RCT^Result Copies To^{system}|{person}||||||||||^^X.400^{what.citizen}")
     return segments
+
+
+def _receiver(who: Receiver, system: str) -> str:
+    values = {2: "", 3: "UC", 4: f"RCT^Result Copies To^{system}", 15: f"^^X.400^{who.address}" if who.address else ""}
+    if who.structure:
+        values[8] = f"CH VOISIN^^^^^ASIP-SANTE-ST&1.2.250.1.71.4.2.2&ISO^FINEG^^^{who.number}"
+    else:
+        values[5] = f"{who.number}^DESTINATAIRE^SACHA^^^^^^ASIP-SANTE-PS&1.2.250.1.71.4.2.1&ISO^D^^^IDNPS"
+    return fields("PRT", {number: value for number, value in values.items() if value})
 
 
 def _flags(what: Carried, documents: int) -> list[str]:
@@ -140,13 +151,13 @@ def _flags(what: Carried, documents: int) -> list[str]:
         if code.startswith("ACK_"):
             if what.volet == "1.2":
                 continue
-            if what.volet == "2.0" and code == "ACK_RECEPTION" and what.professional:
+            if what.volet == "2.0" and code == "ACK_RECEPTION" and what.body:
                 rows.append(mail)
         if not value:
             continue
         name = _OLD_NAMES.get(code, code) if what.volet == "1.2" else code
         rows.append(f"|{kind}|{name}^{label}{system}||{value}{answer}||||||F")
-    if what.volet == "2.1" and what.professional:
+    if what.volet == "2.1" and what.body:
         rows.append(mail)
     if what.submission_set:
         rows.append(f"|ST|{SUBMISSION_SET}^Identifiant du lot^MetaDMPMSS||{what.submission_set}||||||F")
