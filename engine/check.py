@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from engine import check_traces, facts
+from engine import check_document, check_traces, facts
+from engine.check_document import Document
 from engine.check_traces import Trace
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
@@ -52,32 +53,8 @@ _HL7: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t]*(?:\xef\xbb\xbf)?(?:MSH|F
 _HL7_START: Final = re.compile(rb"[\s\x0b]*(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)[^\w\s]")
 _XML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<[A-Za-z_?!]|\xff\xfe<\x00|\xfe\xff\x00<|<\x00|\x00<")
 _HEAD: Final = 1 << 16  # of a file, where its first message must begin
-_XPATH: Final = re.compile(r"/ClinicalDocument/(?:.*/)?(?=[^/]+/[^/]+$)")  # all but the last two steps
 _BODY_MAIL: Final = "CORPSMAIL"  # OBX-3 of the text of a mail, which is no document
 _PLACEHOLDER: Final = "document-not-xml"
-
-
-class Ins(Struct, frozen=True):
-    """The INS of a CDA. ``oid`` is its authority; ``qualified`` as in ``docs/rules.md`` section 2."""
-
-    present: bool
-    oid: str
-    test: bool
-    key_valid: bool
-    qualified: bool
-
-
-class Document(Struct, frozen=True):
-    """A CDA. ``where`` is its place in the message that carries it (``OBX[1]-5``)."""
-
-    where: str
-    ok: bool
-    problems: tuple[Flag, ...]
-    type_code: str
-    kind: str
-    level: int
-    ins: Ins
-    format: str = "cda"
 
 
 class Result(Struct, frozen=True):
@@ -132,15 +109,11 @@ def to_json(result: Result) -> dict[str, Any]:
     shown: dict[str, Any] = {"file": result.file, "format": result.format, "ok": result.ok}
     if result.format == "hl7" or result.trace is not None:
         shown["message"] = result.message
-    shown["problems"] = _problems(result.problems)
+    shown["problems"] = check_document.problems_json(result.problems)
     if result.document is not None:
-        shown |= _document(result.document)
+        shown |= check_document.to_json(result.document)
     if result.documents:
-        shown["documents"] = [
-            {"where": one.where, "format": one.format, "ok": one.ok, "problems": _problems(one.problems)}
-            | _document(one)
-            for one in result.documents
-        ]
+        shown["documents"] = [check_document.nested_json(one) for one in result.documents]
     if result.trace is not None:
         shown |= check_traces.to_json(result.trace, _remedies())
     return shown
@@ -149,19 +122,6 @@ def to_json(result: Result) -> dict[str, Any]:
 @cache
 def _remedies() -> remedies.Remedies:
     return remedies.load()
-
-
-def _problems(flags: Iterable[Flag]) -> list[dict[str, str]]:
-    return [{"code": flag.code, "where": flag.where} for flag in flags]
-
-
-def _document(document: Document) -> dict[str, Any]:
-    return {
-        "type_code": document.type_code,
-        "kind": document.kind,
-        "level": document.level,
-        "ins": msgspec.structs.asdict(document.ins),
-    }
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -230,10 +190,10 @@ class _Checker:
         except ParseError as error:
             if error.code == "not-a-cda" or b"ClinicalDocument" not in data.replace(b"\0", b""):
                 return Result(name, "unknown", False, (Flag("unknown-format", error.where),))
-            document = _unreadable("", error)
+            document = check_document.unreadable("", error)
         else:
             qualified = ins.counts(found.ins_root, allow_test=self._allow_test) and bool(found.matricule)
-            document = _readable("", found, qualified=qualified)
+            document = check_document.readable("", found, qualified=qualified)
         return Result(name, "cda", document.ok, document.problems, document=document)
 
     def _lines(self, name: str, path: Path, parse: Parse) -> Iterator[Result]:
@@ -296,35 +256,12 @@ class _Checker:
                 data = payloads.decode(message, obx, context.max_document_bytes)
                 found = cda.read(data, cda.Limits(size=context.max_document_bytes))
             except ParseError as error:
-                yield _unreadable(where, error)
+                yield check_document.unreadable(where, error)
                 continue
             same = found.ins_root == who.numbers.ins_root and (
                 context.pseudonym("ins", "", found.matricule.encode("utf-8", "replace")) == who.numbers.ins
             )
-            yield _readable(where, found, qualified=verdict.qualified and same)
-
-
-def _readable(where: str, found: cda.Cda, *, qualified: bool) -> Document:
-    return Document(
-        where=where,
-        ok=True,
-        problems=tuple(dict.fromkeys(found.flags)),
-        type_code=kinds.code(found.type_code),
-        kind=found.kind,
-        level=found.level,
-        ins=Ins(
-            present=found.ins_root != INS_NONE,
-            oid=ins.oid(found.ins_root),
-            test=found.ins_root in ins.TRIAL,
-            key_valid=found.ins_check.key_valid,
-            qualified=qualified,
-        ),
-    )
-
-
-def _unreadable(where: str, error: ParseError) -> Document:
-    nobody = Ins(present=False, oid="", test=False, key_valid=False, qualified=False)
-    return Document(where, False, (Flag(error.code, error.where),), "", "other", 0, nobody)
+            yield check_document.readable(where, found, qualified=verdict.qualified and same)
 
 
 def render(results: Sequence[Result], console: Console) -> None:
@@ -338,12 +275,23 @@ def render(results: Sequence[Result], console: Console) -> None:
     for result in results:
         name = Path(result.file).name
         if result.format == "cda" and result.document is not None:
-            table.add_row(_mark(result.ok), Text(name), "CDA", *_cells(result.document))
+            table.add_row(check_document.mark(result.ok), Text(name), "CDA", *check_document.cells(result.document))
             continue
         content = result.message or result.format
-        table.add_row(_mark(result.ok), Text(name), Text(content), "", "", "", "", _list(result.problems))
+        table.add_row(
+            check_document.mark(result.ok),
+            Text(name),
+            Text(content),
+            "",
+            "",
+            "",
+            "",
+            check_document.listed(result.problems),
+        )
         for document in result.documents:
-            table.add_row(_mark(document.ok), "", Text(f"  CDA {document.where}"), *_cells(document))
+            table.add_row(
+                check_document.mark(document.ok), "", Text(f"  CDA {document.where}"), *check_document.cells(document)
+            )
         for row in check_traces.rows(result.trace, _remedies()) if result.trace is not None else ():
             table.add_row("", "", *map(Text, row))
     console.print(table)
@@ -352,33 +300,3 @@ def render(results: Sequence[Result], console: Console) -> None:
         console.print(Text(f"{code}: {advice}"))
     wrong = sum(not result.ok for result in results)
     console.print(f"{len(results)} read, {wrong} not readable." if wrong else f"{len(results)} read.")
-
-
-def _mark(ok: bool) -> str:
-    return "[green]ok[/]" if ok else "[red]no[/]"
-
-
-def _cells(document: Document) -> tuple[Any, ...]:
-    from rich.text import Text
-
-    return (
-        document.type_code,
-        Text(kinds.KINDS[document.kind] if document.ok else ""),
-        f"N{document.level}" if document.level else "-",
-        _ins_cell(document.ins),
-        _list(document.problems),
-    )
-
-
-def _ins_cell(found: Ins) -> str:
-    if not found.present:
-        return "-"
-    authority = "test" if found.test else ("NIR" if found.oid.endswith(".8") else "NIA")
-    key = "" if found.key_valid else ", wrong key"
-    return f"[green]{authority}, qualified{key}[/]" if found.qualified else f"{authority}, not qualified{key}"
-
-
-def _list(flags: Iterable[Flag]) -> Any:
-    from rich.text import Text
-
-    return Text("\n".join(f"{flag.code} ({_XPATH.sub('…/', flag.where)})" for flag in flags))

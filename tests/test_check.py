@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from engine import check as checking
+from engine.check_document import NOBODY
 from engine.errors import Flag
 from engine.parsers import cda, deep, hl7
 
@@ -95,7 +96,7 @@ class TestDocuments:
         """No INS is not qualified; a wrong key is a problem that refuses nothing."""
         (none,) = checking.check([CDA / "ldl_ses_n1_no_ins.xml"], allow_test_ins=True)
         assert none.document is not None
-        assert none.document.ins == checking.Ins(False, "", False, False, False)
+        assert none.document.ins == NOBODY
         (wrong,) = checking.check([CDA / "ldl_ses_n1_wrong_key.xml"], allow_test_ins=True)
         assert wrong.document is not None
         assert (wrong.ok, wrong.document.ins.key_valid, wrong.document.ins.qualified) == (True, False, True)
