@@ -1,0 +1,546 @@
+"""The SMTP journal, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import smtplib
+import socket
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import aiosmtplib
+import pytest
+
+from engine.errors import ConfigError
+from engine.listeners import smtp_session
+from engine.listeners.listener import PlainCounters
+from engine.listeners.smtp import SmtpListener, SmtpSettings
+from engine.listeners.tls import TlsSettings
+from engine.receipt import Receipt
+from tests.listeners.conformance import REFUSED, UNAVAILABLE, ConnectedConformance, FakePipeline, until
+from tests.listeners.smtp_peer import JOURNAL, Peer, Place, SmtpHarness, mail, name_of, stuffed
+
+
+class TestConformance(ConnectedConformance):
+    """What every listener keeps."""
+
+    @pytest.fixture
+    async def harness(self) -> AsyncIterator[SmtpHarness]:
+        """A journal and a mail server."""
+        harness = SmtpHarness()
+        yield harness
+        await harness.close()
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    """Where journals live."""
+    place = Place()
+    yield place
+    await place.close()
+
+
+def journal(held: bool = False, receipt: Receipt | None = None) -> FakePipeline:
+    """An engine that knows mails by their Message-ID."""
+    return FakePipeline(held, name=name_of, **({"receipt": lambda payload: receipt} if receipt else {}))
+
+
+class TestReplies:
+    """What a sender is told."""
+
+    @pytest.mark.parametrize(
+        ("receipt", "reply"),
+        [
+            (Receipt("accepted"), "250 2.6.0 Kept"),
+            (Receipt("duplicate"), "250 2.6.0 Kept"),
+            (Receipt("aside", "mail-header", "line 1"), "250 2.6.0 Kept"),
+            (REFUSED, "451 4.6.0 Not readable: segment-missing"),
+            (UNAVAILABLE, "451 4.3.0 Cannot keep it now, come back later"),
+        ],
+    )
+    async def test_each_receipt(self, place: Place, receipt: Receipt, reply: str) -> None:
+        """What is on disk is taken; anything else its sender must keep: never a 5xx, which would bounce to the author."""
+        await place.listen(journal(receipt=receipt))
+        peer = await place.connect()
+        assert await peer.give(mail("A1")) == reply
+        assert await peer.ask("NOOP") == "250 OK"
+
+    async def test_greeting_and_extensions(self, place: Place) -> None:
+        """The name that was set is shown, and what is offered is what is kept: no AUTH, no CHUNKING, no VRFY."""
+        await place.listen(journal(), hostname="journal.example", max_message_bytes=5000)
+        peer = await place.connect()
+        assert peer.greeting == "220 journal.example ESMTP"
+        assert (await peer.greet()).replace("\r", "").split("\n") == [
+            "250-journal.example",
+            "250-SIZE 5000",
+            "250-8BITMIME",
+            "250-SMTPUTF8",
+            "250 PIPELINING",
+        ]
+        for command, code in (
+            ("AUTH PLAIN AGEAYg==", "500"),
+            ("HELP", "500"),
+            ("EXPN list", "500"),
+            ("BDAT 5 LAST", "500"),
+            ("VRFY journal", "252"),
+            ("STARTTLS", "503"),
+        ):
+            assert (await peer.ask(command))[:3] == code, command
+
+    async def test_helo(self, place: Place) -> None:
+        """A sender of before 1995 is taken too."""
+        pipeline = journal()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        assert (await peer.ask("HELO old")).startswith("250")
+        assert (await peer.ask("MAIL FROM:<a@b.example>")).startswith("250")
+        assert (await peer.ask(f"RCPT TO:<{JOURNAL}>")).startswith("250")
+        assert (await peer.ask("DATA")).startswith("354")
+        await peer.write(stuffed(mail("A1")))
+        assert (await peer.reply()).startswith("250")
+        assert (await peer.ask("QUIT")).startswith("221")
+        assert pipeline.payloads == [mail("A1")]
+
+    async def test_no_open_relay(self, place: Place) -> None:
+        """Only the journal's addresses are taken, however they are written; the others are refused and counted."""
+        pipeline = journal()
+        await place.listen(pipeline, recipients=(JOURNAL, "Second@Jauge.example"), max_recipients=3)
+        peer = await place.connect()
+        await peer.greet()
+        await peer.ask("MAIL FROM:<a@b.example>")
+        strangers = (
+            "someone@cabinet-fictif.mssante.fr",
+            "journal",
+            "@relay.example:other@jauge.example",
+            f'"{JOURNAL}"@cabinet-fictif.mssante.fr',
+            "journal%jauge.example@cabinet-fictif.mssante.fr",
+            "postmaster",
+        )
+        for stranger in strangers:
+            assert (await peer.ask(f"RCPT TO:<{stranger}>"))[:2] == "55", stranger
+        assert (await peer.ask("DATA"))[:3] == "503"
+        assert place.tally.rejected_total["smtp-recipient"] >= 4
+        # A source route is ignored (RFC 5321 appendix C): the address is the journal's.
+        for address in (JOURNAL.upper(), f"@relay.example:{JOURNAL}", "second@jauge.EXAMPLE"):
+            assert (await peer.ask(f"RCPT TO:<{address}>")).startswith("250"), address
+        assert (await peer.ask(f"RCPT TO:<{JOURNAL}>"))[:3] == "452"
+        assert (await peer.ask("DATA")).startswith("354")
+        await peer.write(stuffed(mail("A1")))
+        assert (await peer.reply()).startswith("250")
+        assert pipeline.ids == ["A1"]
+
+    async def test_order_of_commands(self, place: Place) -> None:
+        """What comes out of order is refused, RSET forgets the envelope, and the session goes on."""
+        pipeline = journal()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        assert (await peer.ask("MAIL FROM:<a@b.example>"))[:3] == "503"
+        assert (await peer.ask("DATA"))[:3] == "503"
+        await peer.greet()
+        assert (await peer.ask(f"RCPT TO:<{JOURNAL}>"))[:3] == "503"
+        assert (await peer.ask("MAIL FROM:<a@b.example>")).startswith("250")
+        assert (await peer.ask("MAIL FROM:<a@b.example>"))[:3] == "503"
+        assert (await peer.ask(f"RCPT TO:<{JOURNAL}>")).startswith("250")
+        assert (await peer.ask("DATA now"))[:3] == "501"
+        assert (await peer.ask("RSET")).startswith("250")
+        assert (await peer.ask("DATA"))[:3] == "503"
+        assert await peer.give(mail("A1")) == "250 2.6.0 Kept"
+
+    async def test_no_sender(self, place: Place) -> None:
+        """What only the envelope says, that a mail is a notification, is written before it."""
+        pipeline = journal()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        assert (await peer.envelope("")).startswith("354")
+        await peer.write(stuffed(mail("A1")))
+        assert (await peer.reply()).startswith("250")
+        assert pipeline.payloads == [b"Return-Path: <>\r\n" + mail("A1")]
+
+    async def test_junk(self, place: Place) -> None:
+        """What is no SMTP is refused, never echoed beyond its first word, and shown the door after a while."""
+        await place.listen(journal())
+        peer = await place.connect()
+        for line in (b"", b"\xff\xfe\xfd", b"X" * 3000, b"MAIL FROM:<" + b"a" * 5000 + b"@b>"):
+            assert (await peer.ask(line))[:3] in ("500", "503"), line[:20]
+        assert (await peer.ask(b"Y" * 600_000))[:3] == "500"
+        await peer.greet()
+        for line in ("MAIL FROM:<<>>", "MAIL FROM:", "MAIL FROM:<a@b> SIZE=x", "MAIL FROM:<a@b> BODY=9BIT"):
+            assert (await peer.ask(line))[0] in "45", line
+        for _ in range(5):
+            reply = await peer.ask("GET / HTTP/1.1")
+        assert "goodbye" in reply
+        assert await peer.end() == b""
+
+    async def test_a_failure_is_the_senders_to_repeat(self, place: Place) -> None:
+        """Whatever fails behind, the sender is told to come back, and not what failed."""
+
+        class Broken(FakePipeline):
+            def submit(self, payload: bytes, feed: str, done: object) -> None:
+                raise RuntimeError(payload)
+
+        await place.listen(Broken())
+        peer = await place.connect()
+        assert await peer.give(mail("A1")) == "451 4.3.0 Internal error, come back later"
+        assert (await peer.ask("NOOP")).startswith("250")
+
+
+class TestSize:
+    """Large mails."""
+
+    async def test_announced(self, place: Place) -> None:
+        """A mail that says that it is too large is refused before it is sent."""
+        await place.listen(journal(), max_message_bytes=5000)
+        peer = await place.connect()
+        await peer.greet()
+        assert (await peer.ask("MAIL FROM:<a@b.example> SIZE=5001"))[:3] == "552"
+        assert (await peer.ask("MAIL FROM:<a@b.example> SIZE=5000")).startswith("250")
+
+    async def test_not_announced(self, place: Place) -> None:
+        """A mail that turns out too large is read to its end, refused and counted; the next one is taken."""
+        pipeline = journal()
+        await place.listen(pipeline, max_message_bytes=5000)
+        peer = await place.connect()
+        assert (await peer.give(mail("A1", 6000)))[:3] == "552"
+        assert place.tally.rejected_total == {"too-large": 1}
+        assert (await peer.give(mail("A2"))).startswith("250")
+        assert pipeline.ids == ["A2"]
+
+    async def test_without_end(self, place: Place) -> None:
+        """Nobody is listened to for ever: twice the limit, and the connection is closed."""
+        pipeline = journal()
+        await place.listen(pipeline, max_message_bytes=100_000)
+        peer = await place.connect()
+        assert (await peer.envelope()).startswith("354")
+
+        async def pour() -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    await peer.write(b"x" * 65536)
+
+        pouring = asyncio.ensure_future(pour())
+        await until(lambda: place.tally.connections == 0)
+        await pouring
+        assert place.tally.rejected_total == {"too-large": 1}
+        assert pipeline.payloads == []
+
+    async def test_few_are_large_at_a_time(self, place: Place) -> None:
+        """Memory is bounded: only so many sessions are in the middle of a large mail, the others wait for their turn."""
+        pipeline = journal(held=True)
+        listener = await place.listen(pipeline)
+        listener.large = asyncio.Semaphore(2)
+        peers = [await place.connect() for _ in range(4)]
+        big = mail("A1", 3_000_000)
+        giving = [asyncio.ensure_future(peer.give(big)) for peer in peers]
+        await until(lambda: len(pipeline.waiting) == 2)
+        await asyncio.sleep(0.1)
+        assert len(pipeline.waiting) == 2
+        small = await place.connect()
+        handing = asyncio.ensure_future(small.give(mail("B1")))
+        await until(lambda: len(pipeline.waiting) == 3)
+        pipeline.release()
+        await until(lambda: len(pipeline.payloads) == 5)
+        pipeline.release()
+        assert all(reply.startswith("250") for reply in await asyncio.gather(handing, *giving))
+        assert sorted(map(len, pipeline.payloads))[1:] == [len(big)] * 4
+
+    async def test_long_lines(self, place: Place) -> None:
+        """A line of any length is taken as it is."""
+        pipeline = journal()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        payload = mail("A1") + b"z" * 2_000_000 + b"\r\n.\xff" + b"w" * 70_000 + b"\r\n"
+        assert (await peer.give(payload)).startswith("250")
+        assert pipeline.payloads == [payload]
+
+
+FALSE_ENDS = (b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\n", b"\r\n\0.\r\n", b"\r\r\n.\r\r\n")
+
+
+@pytest.mark.parametrize("false_end", FALSE_ENDS)
+@pytest.mark.parametrize("whole", [True, False])
+async def test_smuggling(place: Place, false_end: bytes, whole: bool) -> None:
+    """A mail inside a mail stays in it, whatever stands before it, in one packet or byte by byte."""
+    pipeline = journal()
+    await place.listen(pipeline)
+    peer = await place.connect()
+    assert (await peer.envelope()).startswith("354")
+    inner = b"MAIL FROM:<x@y.example>\r\nRCPT TO:<%b>\r\nDATA\r\n" % JOURNAL.encode() + mail("B1")
+    data = mail("A1") + b"text" + false_end + inner + b"\r\n.\r\n"
+    for part in (data,) if whole else (data[at : at + 1] for at in range(len(data))):
+        await peer.write(part)
+    assert (await peer.reply()).startswith("250")
+    assert (await peer.ask("NOOP")).startswith("250")
+    assert len(pipeline.payloads) == 1
+    assert pipeline.payloads[0].startswith(mail("A1") + b"text")
+    assert pipeline.payloads[0].endswith(inner + b"\r\n")
+
+
+class TestPipelining:
+    """Senders that do not wait."""
+
+    async def test_whole_sessions_in_one_packet(self, place: Place) -> None:
+        """Commands and mails that come at once are answered one by one, in order, each mail after its commit."""
+        pipeline = journal(held=True)
+        await place.listen(pipeline)
+        peer = await place.connect()
+        await peer.greet()
+        envelope = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<%b>\r\nDATA\r\n" % JOURNAL.encode()
+        await peer.write(b"".join(envelope + stuffed(mail(f"A{n}")) for n in range(3)) + b"QUIT\r\n")
+        for number in range(3):
+            assert [(await peer.reply())[:3] for _ in range(3)] == ["250", "250", "354"]
+            await until(lambda number=number: len(pipeline.payloads) == number + 1)  # type: ignore[misc]
+            pipeline.release()
+            assert (await peer.reply())[:3] == "250"
+        assert (await peer.reply())[:3] == "221"
+        assert pipeline.payloads == [mail(f"A{n}") for n in range(3)]
+
+    async def test_a_flood_of_commands_gives_way(self, place: Place) -> None:
+        """A peer that pipelines thousands of commands does not keep another one from being served."""
+        await place.listen(journal())
+        flood, other = await place.connect(), await place.connect()
+        count = 20_000
+
+        async def drain() -> None:
+            await flood.reader.readexactly(count * len(b"250 OK\r\n"))
+
+        flooding = asyncio.ensure_future(drain())
+        flood.writer.write(b"NOOP\r\n" * count)
+        await asyncio.sleep(0)
+        assert (await other.give(mail("A1"))).startswith("250")
+        assert not flooding.done()
+        await flooding
+
+
+class TestPeers:
+    """Who may come, and how often."""
+
+    async def test_connections_in_all(self, place: Place) -> None:
+        """One connection too many is told to come back, and one that ended gives its place back."""
+        await place.listen(journal(), max_connections=2)
+        first = await place.connect()
+        await place.connect()
+        assert (await place.connect()).greeting[:3] == "421"
+        assert place.tally.turned_away_total == 1
+        await first.ask("QUIT")
+        await until(lambda: place.tally.connections == 1)
+        assert (await place.connect()).greeting[:3] == "220"
+
+    async def test_connections_of_one(self, place: Place) -> None:
+        """One address has not more than its share of them."""
+        await place.listen(journal(), max_connections_per_peer=1)
+        await place.connect()
+        assert (await place.connect()).greeting[:3] == "421"
+
+    async def test_networks(self, place: Place) -> None:
+        """An address of no network that was given may not send."""
+        await place.listen(journal(), networks=("10.0.0.0/8", "192.0.2.7"))
+        peer = await place.connect()
+        assert peer.greeting == "554 5.7.1 This address may not send here"
+        assert await peer.end() == b""
+        await place.listen(journal(), networks=("127.0.0.0/8",))
+        assert (await place.connect()).greeting[:3] == "220"
+
+    async def test_pace(self, place: Place) -> None:
+        """Beyond so many mails a minute a sender is told to come back later, and keeps its mail."""
+        pipeline = journal()
+        await place.listen(pipeline, messages_per_minute=2)
+        peer = await place.connect()
+        replies = [await peer.give(mail(f"A{n}")) for n in range(3)]
+        assert [reply[:3] for reply in replies] == ["250", "250", "450"]
+        assert place.tally.rejected_total == {"smtp-rate": 1}
+        assert pipeline.ids == ["A0", "A1"]
+
+
+class TestTime:
+    """Peers that take too long."""
+
+    async def test_drop_by_drop(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A mail that comes, but too slowly, holds its place no longer than its size allows."""
+        monkeypatch.setattr(smtp_session, "MIN_BYTES_PER_SECOND", 1e9)
+        pipeline = journal()
+        await place.listen(pipeline, idle_timeout_seconds=0.3)
+        peer = await place.connect()
+        assert (await peer.envelope()).startswith("354")
+
+        async def drip() -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    await peer.write(b"x\r\n")
+                    await asyncio.sleep(0.02)
+
+        dripping = asyncio.ensure_future(drip())
+        await until(lambda: place.tally.connections == 0)
+        dripping.cancel()
+        assert place.tally.idle_closed_total == 1
+        assert place.tally.rejected_total == {"truncated": 1}
+        assert pipeline.payloads == []
+
+    async def test_last_word(self, place: Place) -> None:
+        """A silent peer is told why it is let go."""
+        await place.listen(journal(), idle_timeout_seconds=0.1)
+        peer = await place.connect()
+        assert await peer.end() == b"421 4.4.2 Timeout\r\n"
+
+    async def test_peer_that_reads_nothing(self, place: Place) -> None:
+        """A peer that sends commands and reads no reply is let go, and costs a bounded memory."""
+        listener = await place.listen(journal(), idle_timeout_seconds=0.5)
+        plain = socket.create_connection(("127.0.0.1", listener.port))
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.setblocking(False)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await asyncio.wait_for(loop.sock_sendall(plain, b"EHLO a\r\n" * 500_000), 20)
+        await until(lambda: place.tally.connections == 0)
+        plain.close()
+        assert place.tally.idle_closed_total == 1
+
+
+class TestLeaving:
+    """Peers that go in the middle."""
+
+    async def test_in_the_middle_of_a_mail(self, place: Place) -> None:
+        """A mail without its end is not taken, and is counted."""
+        pipeline = journal()
+        await place.listen(pipeline)
+        peer = await place.connect()
+        assert (await peer.envelope()).startswith("354")
+        await peer.write(mail("A1"))
+        await peer.close()
+        await until(lambda: place.tally.connections == 0)
+        assert place.tally.rejected_total == {"truncated": 1}
+        assert pipeline.payloads == []
+
+    async def test_before_the_reply(self, place: Place) -> None:
+        """A mail that is whole is kept even when nobody waits for the reply; its sender will send it again."""
+        pipeline = journal(held=True)
+        await place.listen(pipeline)
+        peer = await place.connect()
+        assert (await peer.envelope()).startswith("354")
+        await peer.write(stuffed(mail("A1")))
+        await until(lambda: pipeline.ids == ["A1"])
+        await peer.close()
+        await until(lambda: place.tally.connections == 0)
+        pipeline.release()
+        assert place.tally.rejected_total == {}
+
+    async def test_stop_in_the_middle_of_a_mail(self, place: Place) -> None:
+        """A stop does not wait for the end of a mail: its sender is told, and keeps it."""
+        pipeline = journal()
+        listener = await place.listen(pipeline)
+        peer = await place.connect()
+        assert (await peer.envelope()).startswith("354")
+        await listener.stop()
+        assert await peer.end() == b"421 4.3.2 Service shutting down\r\n"
+        assert pipeline.payloads == []
+
+    async def test_stop_does_not_wait_for_ever(self, place: Place) -> None:
+        """After the grace a session is left without its answer."""
+        pipeline = journal(held=True)
+        listener = await place.listen(pipeline)
+        peer = await place.connect()
+        giving = asyncio.ensure_future(peer.give(mail("A1")))
+        await until(lambda: pipeline.ids == ["A1"])
+        await listener.stop(0.05)
+        assert await giving == ""
+        pipeline.release()
+
+
+class TestSenders:
+    """The libraries that people write senders with."""
+
+    async def test_smtplib(self, place: Place) -> None:
+        """The standard library's, with dots and long lines."""
+        pipeline = journal()
+        listener = await place.listen(pipeline)
+        payload = mail("A1") + b".\r\n..\r\n" + b"x" * 5000 + b"\r\n.end\r\n"
+
+        def send() -> None:
+            with smtplib.SMTP("127.0.0.1", listener.port, timeout=10) as sender:
+                assert sender.sendmail("a@b.example", [JOURNAL], payload) == {}
+                with pytest.raises(smtplib.SMTPRecipientsRefused):
+                    sender.sendmail("a@b.example", ["other@b.example"], payload)
+
+        await asyncio.to_thread(send)
+        assert pipeline.payloads == [payload]
+
+    async def test_aiosmtplib(self, place: Place) -> None:
+        """The asynchronous one, with an address and a subject beyond ASCII (SMTPUTF8, 8BITMIME)."""
+        pipeline = journal()
+        listener = await place.listen(pipeline)
+        message = EmailMessage()
+        message["From"] = "hélène@ch-fictif.mssante.fr"
+        message["To"] = "cabinet@cabinet-fictif.mssante.fr"
+        message["Subject"] = "Résumé d'hospitalisation"
+        message["Message-ID"] = "<A1@ch-fictif.mssante.fr>"
+        message.set_content("Été", cte="8bit")
+        errors, reply = await aiosmtplib.send(
+            message, hostname="127.0.0.1", port=listener.port, recipients=[JOURNAL], start_tls=False
+        )
+        assert errors == {}
+        assert reply == "2.6.0 Kept"
+        assert pipeline.ids == ["A1"]
+        assert "hélène".encode() in pipeline.payloads[0]
+
+
+async def test_nothing_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """aiosmtpd's own log, which holds addresses and commands, is silent at every level."""
+    caplog.set_level(logging.DEBUG)
+    await place.listen(journal())
+    peer = await place.connect()
+    await peer.give(mail("A1"))
+    await peer.ask("VRFY 255069999999934@patient.mssante.fr")
+    await peer.ask("NONSENSE 255069999999934@patient.mssante.fr")
+    assert "255069999999934" not in caplog.text
+    assert "ch-fictif" not in caplog.text
+
+
+class TestSettings:
+    """Settings that cannot work."""
+
+    def make(self, **settings: object) -> SmtpListener:
+        """A journal that is not started."""
+        given = {"port": 0, "recipients": (JOURNAL,), **settings}
+        return SmtpListener("journal", SmtpSettings(**given), journal(), PlainCounters())  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"transport": "starttls"},
+            {"transport": "tls"},
+            {"tls": TlsSettings(certificate=Path("a"), key=Path("b"))},
+            {"networks": ("10.0.0.1/8",)},
+            {"networks": ("hospital",)},
+        ],
+    )
+    def test_what_does_not_go_together(self, settings: dict[str, object]) -> None:
+        """TLS files without TLS, TLS without files, networks that are none."""
+        with pytest.raises(ValueError, match=r"tls|networks"):
+            self.make(**settings)
+
+    async def test_not_for_everybody(self) -> None:
+        """Beyond this machine, either networks or certificates say who may give mail."""
+        with pytest.raises(ConfigError, match="anybody"):
+            await self.make(host="0.0.0.0").start()
+        listener = self.make(host="0.0.0.0", networks=("127.0.0.1",))
+        await listener.start()
+        await listener.stop()
+        for host in ("localhost", "127.0.0.2"):
+            listener = self.make(host=host)
+            await listener.start()
+            await listener.stop()
+
+    async def test_port_in_use(self, place: Place) -> None:
+        """A port that is taken is a fault of the configuration."""
+        listener = await place.listen(journal())
+        with pytest.raises(ConfigError, match="cannot listen"):
+            await self.make(port=listener.port).start()
+
+
+async def test_peer_class(place: Place) -> None:
+    """The tests' own sender doubles dots as the standard says."""
+    assert stuffed(b".a\r\n..b\r\nc.\r\n") == b"..a\r\n...b\r\nc.\r\n.\r\n"
+    await place.listen(journal())
+    assert isinstance(await place.connect(), Peer)
