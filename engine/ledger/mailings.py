@@ -32,6 +32,7 @@ class Mailing(Struct, eq=False):
     category: str  # of engine.facts; "" of an HL7 sending: the message's recipients tell
     person: int  # index in the patient's persons
     words: tuple[Outcome, ...]
+    xdm: str = ""  # as in Mailed; "" of an HL7 sending
     fact: Mailed | None = None  # the document of this mail, the same for all that the mail carried
     request: Document | None = None  # the HL7 message
     refused: bool = False
@@ -71,7 +72,7 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
     """The sendings of a patient and what they carried. ``person_of(ipp, ins)``: index of the person who is meant."""
     groups: dict[tuple[bytes, bytes], list[Mailed]] = defaultdict(list)
     for fact in facts:
-        groups[fact.message, fact.recipient].append(fact)
+        groups[fact.message, fact.recipient].append(fact)  # the facts come in a canonical order
     names = _Names(reports, facts)
     letters: dict[int | bytes, Letter] = {}
     zams = {index: found for index, report in enumerate(reports) if (found := _zams(report, exchange_of))}
@@ -99,6 +100,7 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
             first.category,
             person,
             tuple(words),
+            first.xdm,
         )
         sent.append(sending)
         for key, fact in carried.items():
@@ -146,6 +148,7 @@ def _with(sending: Mailing, fact: Mailed) -> Mailing:
         sending.category,
         sending.person,
         sending.words,
+        sending.xdm,
         fact=fact,
     )
 

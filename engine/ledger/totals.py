@@ -22,11 +22,13 @@ from engine.metrics.snapshot import HistogramState, Submissions
 # Names and labels as numbers in the packed measures of a patient. Append only: stores already hold the numbers.
 _NAMES: Final = (
     "submissions", "responses", "errors", "contradictions", "unnamed", "publication", "answer",
+    "mailings", "mail_outcomes", "mail_errors", "mail_xdm",
 )  # fmt: skip
 _LABELS: Final = (
     "", "accepted", "refused", "failed", "sum", "+Inf",
     "1", "5", "15", "60", "300", "1800", "3600", "7200", "14400", "21600", "43200", "86400", "172800", "259200", "604800",
     "1209600", "2592000", "5184000", "other",
+    "professional", "citizen", "own", "outside", "test", "delivered", "read", "valid", "flawed", "unreadable", "none",
 )  # fmt: skip
 _NAME_NUMBER: Final = {name: number for number, name in enumerate(_NAMES)}
 _LABEL_NUMBER: Final = {label: number for number, label in enumerate(_LABELS)}
@@ -122,6 +124,10 @@ class Totals:
                 unnamed=self._n[Measure(m.UNNAMED, establishment, m.ACCEPTED)],
                 publication=_histogram(of(m.PUBLICATION, establishment), PUBLICATION_SECONDS),
                 answer=_histogram(of(m.ANSWER, establishment), ANSWER_SECONDS),
+                mails=of(m.MAILINGS, establishment),
+                mail_outcomes=of(m.MAIL_OUTCOMES, establishment),
+                mail_errors=of(m.MAIL_ERRORS, establishment),
+                mail_xdm=of(m.MAIL_XDM, establishment),
             )
             for establishment in establishments
         )

@@ -28,6 +28,7 @@ from engine.metrics import families as f
 from engine.metrics.bounds import OTHER, Bounds
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.families import Family
+from engine.metrics.mail_series import mailings
 from engine.metrics.snapshot import Feed, HistogramState, IndicatorValue, Snapshot, Submissions
 from engine.metrics.text import Histograms, Values, Writer
 
@@ -247,6 +248,7 @@ class Exposition(Collector):
         yield f.PUBLICATION_DELAY, publication
         yield f.DMP_ANSWER_DELAY, answer
         yield f.DMP_UNNAMED, unnamed
+        yield from mailings(found, self._bounds.admit)
 
     def _error(self, code: str) -> str:
         """A code of the table, or ``other``: what a platform writes there is not bounded by anything else."""

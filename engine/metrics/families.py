@@ -177,6 +177,32 @@ DMP_UNNAMED: Final = Family(
     _DMP,
     "Submissions that the DMP accepted and of which no trace names the document: the true rates may be higher by as much.",
 )
+MAILINGS: Final = Family(
+    "jauge_mailings_total",
+    "counter",
+    (*_DMP, "category"),
+    "MSSanté mails that left, one for each recipient and once however many feeds saw it, by who the recipient is: professional, "
+    "citizen (the patient), own (the establishment itself), outside (no MSSanté address), test (docs/rules.md section 8).",
+)
+MAILING_OUTCOMES: Final = Family(
+    "jauge_mailing_outcomes_total",
+    "counter",
+    (*_DMP, "outcome"),
+    "Sendings of which a receipt (DSN, MDN) or the platform (ZAM Z02, Z03) told the end: delivered or refused by the recipient's "
+    "server, and read (those are delivered too).",
+)
+MAILING_ERRORS: Final = Family(
+    "jauge_mailing_errors_total",
+    "counter",
+    (*_DMP, "code"),
+    "Sendings that were refused, by status (RFC 3463: `5.1.1`) or SMTP code (`550`); `other` for any other or none.",
+)
+MAILING_XDM: Final = Family(
+    "jauge_mailing_xdm_total",
+    "counter",
+    (*_DMP, "state"),
+    "Sendings by their IHE_XDM archive: valid, flawed (read, with errors), unreadable, none.",
+)
 MESSAGES_RECEIVED: Final = Family(
     "jauge_messages_received_total",
     "counter",

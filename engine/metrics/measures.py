@@ -13,7 +13,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from engine.facts import CITIZEN, OUTSIDE, OWN, PROFESSIONAL, TEST
 from engine.ledger.attempts import Attempt
+from engine.ledger.mailings import Mailing
 from engine.ledger.patient import View
 from engine.ledger.reports import Report
 from engine.metrics.bounds import OTHER
@@ -28,11 +30,22 @@ UNNAMED: Final = "unnamed"  # label: ACCEPTED, REFUSED, or "" without answer
 PUBLICATION: Final = "publication"  # label: a bound of PUBLICATION_SECONDS, INFINITE or SUM
 ANSWER: Final = "answer"  # label: a bound of ANSWER_SECONDS, INFINITE or SUM
 
+MAILINGS: Final = "mailings"  # label: category of the recipient (engine.facts)
+MAIL_OUTCOMES: Final = "mail_outcomes"  # label: one of MAIL_WORDS
+MAIL_ERRORS: Final = "mail_errors"  # label: the code of a refusal, OTHER when none is known
+MAIL_XDM: Final = "mail_xdm"  # label: one of XDM_STATES
+
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "refused"
 FAILED: Final = "failed"
 INFINITE: Final = "+Inf"
 SUM: Final = "sum"
+
+DELIVERED: Final = "delivered"
+READ: Final = "read"
+MAIL_WORDS: Final = (DELIVERED, REFUSED, READ)
+MAIL_CATEGORIES: Final = (PROFESSIONAL, CITIZEN, OWN, OUTSIDE, TEST)
+XDM_STATES: Final = ("valid", "flawed", "unreadable", "none")
 
 OUTCOMES: Final = (ACCEPTED, REFUSED, FAILED)
 BOUNDS: Final = {PUBLICATION: PUBLICATION_SECONDS, ANSWER: ANSWER_SECONDS}
@@ -72,6 +85,8 @@ def measures(view: View, settings: RuleSettings) -> Counter[Measure]:
             found[Measure(RESPONSES, establishment, outcome)] += 1
         if outcome == REFUSED:
             found[Measure(ERRORS, establishment, unnamed.code or OTHER)] += 1
+    for sending in view.mail.mailings:
+        _mail(found, sending)
     return found
 
 
@@ -109,6 +124,21 @@ def _attempt(found: Counter[Measure], attempt: Attempt) -> None:
     elif attempt.failed:
         found[Measure(RESPONSES, establishment, FAILED)] += 1
         found[Measure(ERRORS, establishment, failure(attempt) or OTHER)] += 1
+
+
+def _mail(found: Counter[Measure], sending: Mailing) -> None:
+    """A mail to one recipient; what the platform alone tells of a mail is no mail that was seen, but its outcome is one."""
+    establishment = sending.establishment
+    if sending.request is None:
+        found[Measure(MAILINGS, establishment, sending.category)] += 1
+        found[Measure(MAIL_XDM, establishment, sending.xdm)] += 1
+    if sending.delivered:
+        found[Measure(MAIL_OUTCOMES, establishment, DELIVERED)] += 1
+    if sending.read:
+        found[Measure(MAIL_OUTCOMES, establishment, READ)] += 1
+    if sending.refused:
+        found[Measure(MAIL_OUTCOMES, establishment, REFUSED)] += 1
+        found[Measure(MAIL_ERRORS, establishment, sending.code or OTHER)] += 1
 
 
 def _publication(found: Counter[Measure], view: View, report: Report, settings: RuleSettings) -> None:

@@ -95,7 +95,7 @@ class HistogramState(Struct, frozen=True):
 
 
 class Submissions(Struct, frozen=True):
-    """What one establishment submitted to the DMP, whatever traces it left. Counters, but for ``unnamed``; delays in seconds."""
+    """What one establishment submitted to the DMP, whatever traces it left, and mailed. Counters, but for ``unnamed``; delays in seconds."""
 
     establishment: str  # FINESS
     submissions: int = 0
@@ -107,6 +107,10 @@ class Submissions(Struct, frozen=True):
         HistogramState()
     )  # from the exit of the stay to the DMP's first acceptance of the report
     answer: HistogramState = HistogramState()  # from the sending to the DMP's answer
+    mails: dict[str, int] = field(default_factory=dict)  # category of the recipient -> sendings
+    mail_outcomes: dict[str, int] = field(default_factory=dict)  # delivered, refused, read -> sendings
+    mail_errors: dict[str, int] = field(default_factory=dict)  # code of a refusal -> sendings
+    mail_xdm: dict[str, int] = field(default_factory=dict)  # valid, flawed, unreadable, none -> sendings
 
 
 class Snapshot(Struct, frozen=True):

@@ -8,6 +8,8 @@ import pytest
 
 from engine.facts import CITIZEN, INS_NIR, INS_TEST, MAIL, OUTSIDE, PROFESSIONAL, AnyFact, Document, Mailed, Outcome
 from engine.ledger.distinct import DISTINCT
+from engine.metrics import measures as m
+from engine.metrics.measures import measures
 from engine.metrics.periods import Window, day_of
 from engine.metrics.rules.judge import judge
 from engine.metrics.settings import Directory, RuleSettings
@@ -325,3 +327,22 @@ def test_a_mail_under_another_ins_is_still_of_the_letter() -> None:
             assert not store.ledger.audit()
         finally:
             store.close()
+
+
+def test_each_sending_is_counted_once_whatever_it_carried() -> None:
+    """A mail of two documents to two recipients is two sendings; what became of them is counted by them."""
+    carried = [mail(document=handle("document", n), recipient=who) for n in (1, 2) for who in (DOCTOR, OTHER_DOCTOR)]
+    refused = receipt("2026-03-05 16:01", accepted=False)
+    read = receipt("2026-03-05 16:02", recipient=OTHER_DOCTOR, layer="mss-reading")
+    found = measures(view(*STAY, letter(), *carried, refused, read, message(number=3)), SETTINGS)
+    counted = {(one.name, one.label): n for one, n in found.items() if one.name.startswith("mail")}
+    assert counted == {
+        (m.MAILINGS, PROFESSIONAL): 2,
+        (m.MAILINGS, CITIZEN): 1,
+        (m.MAIL_XDM, "valid"): 2,
+        (m.MAIL_XDM, "none"): 1,
+        (m.MAIL_OUTCOMES, m.REFUSED): 1,
+        (m.MAIL_OUTCOMES, m.DELIVERED): 1,
+        (m.MAIL_OUTCOMES, m.READ): 1,
+        (m.MAIL_ERRORS, "5.1.1"): 1,
+    }

@@ -75,7 +75,15 @@ def small() -> Snapshot:
                 publication.state(),
                 answer.state(),
             ),
-            Submissions(CLINIC, publication=Histogram(PUBLICATION_SECONDS).state(), answer=answer.state()),
+            Submissions(
+                CLINIC,
+                publication=Histogram(PUBLICATION_SECONDS).state(),
+                mails={"professional": 40, "citizen": 12},
+                mail_outcomes={"delivered": 30, "refused": 4, "read": 9},
+                mail_errors={"5.1.1": 2, "550": 1, "boîte de Sacha": 1},
+                mail_xdm={"valid": 45, "flawed": 1, "none": 6},
+                answer=answer.state(),
+            ),
         ),
         proofs={HOSPITAL: "accepted", CLINIC: "taken"},
     )
