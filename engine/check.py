@@ -1,7 +1,7 @@
-"""``jauge check``: reads HL7, CDA, batch files and traces of submissions offline, says what they are and what is wrong with them.
+"""``jauge check``: reads HL7, CDA, batch files, traces of submissions and XDM archives offline, says what they are and what is wrong with them.
 
 One :class:`Result` per message or lone document. Nothing is stored, and no value of a message is shown: only codes and places.
-What is said of a trace is in ``engine.check_traces``.
+What is said of a trace is in ``engine.check_traces``, of an archive in ``engine.check_xdm``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from engine import check_document, check_traces, facts
+from engine import check_document, check_traces, check_xdm, facts
 from engine.check_document import Document
 from engine.check_traces import Trace
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
 from engine.metrics import remedies
-from engine.parsers import batch, cda, deep, er7, fhir, formats, hl7, ins, kinds, log, patient, payloads
+from engine.parsers import batch, cda, deep, er7, fhir, formats, hl7, ins, kinds, log, patient, payloads, xdm
 from engine.parsers import context as contexts
 from engine.parsers.context import Context
 from engine.parsers.format import HEAD
@@ -42,7 +42,7 @@ CODES: Final[dict[str, str]] = {
     "batch-empty": "A batch file without any message.",
     "file-unreadable": "The file cannot be opened, or read to its end; check its name and its permissions.",
     "text-between-messages": "Text that is no message stands before or between the messages of the file; it was passed over.",
-    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA, nor a trace of a submission.",
+    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA, nor a trace of a submission, nor an XDM archive.",
 }
 """Codes of this module; the others are those of the parsers."""
 
@@ -52,6 +52,7 @@ SUFFIXES: Final = frozenset({".er7", ".hl7", ".hl7v2", ".xml", ".cda", ".txt"})
 _HL7: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t]*(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS)[^\w\s]")
 _HL7_START: Final = re.compile(rb"[\s\x0b]*(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)[^\w\s]")
 _XML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<[A-Za-z_?!]|\xff\xfe<\x00|\xfe\xff\x00<|<\x00|\x00<")
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _HEAD: Final = 1 << 16  # of a file, where its first message must begin
 _BODY_MAIL: Final = "CORPSMAIL"  # OBX-3 of the text of a mail, which is no document
 _PLACEHOLDER: Final = "document-not-xml"
@@ -68,6 +69,7 @@ class Result(Struct, frozen=True):
     document: Document | None = None  # of a CDA; of a message, the first one it carries that could be read
     documents: tuple[Document, ...] = ()  # of an HL7 message
     trace: Trace | None = None  # of a trace that could be read
+    xdm: check_xdm.Xdm | None = None  # of an XDM archive that could be opened; its problems are there
 
 
 def check(
@@ -89,7 +91,7 @@ def check(
 
 def _ours(head: bytes) -> bool:
     """Whether a file met in a folder is plainly something to read; JSON is many other things than FHIR."""
-    if _HL7_START.match(head[:512]):
+    if _HL7_START.match(head[:512]) or head.startswith(_ZIP):
         return True
     known = formats.of(head)
     return known is not hl7.FORMAT and (known is not fhir.FORMAT or b"resourceType" in head or b"fhir" in head)
@@ -116,6 +118,8 @@ def to_json(result: Result) -> dict[str, Any]:
         shown["documents"] = [check_document.nested_json(one) for one in result.documents]
     if result.trace is not None:
         shown |= check_traces.to_json(result.trace, _remedies())
+    if result.xdm is not None:
+        shown |= check_xdm.to_json(result.xdm)
     return shown
 
 
@@ -163,6 +167,10 @@ class _Checker:
         except OSError:
             yield Result(name, "unknown", False, (Flag("file-unreadable", "file"),))
             return
+        if data.startswith(_ZIP):
+            if named or xdm.looks_like(data):
+                yield self._archive(name, data)
+            return
         known = formats.of(data)
         if known is not hl7.FORMAT:
             for raw in known.split(data):
@@ -195,6 +203,15 @@ class _Checker:
             qualified = ins.counts(found.ins_root, allow_test=self._allow_test) and bool(found.matricule)
             document = check_document.readable("", found, qualified=qualified)
         return Result(name, "cda", document.ok, document.problems, document=document)
+
+    def _archive(self, name: str, data: bytes) -> Result:
+        """A ZIP: an XDM, or nothing of ours."""
+        try:
+            found = check_xdm.read(data, allow_test=self._allow_test)
+        except ParseError as error:
+            form = "xdm" if xdm.looks_like(data) else "unknown"
+            return Result(name, form, False, (Flag(error.code, error.where),))
+        return Result(name, "xdm", found.ok, (), xdm=found)
 
     def _lines(self, name: str, path: Path, parse: Parse) -> Iterator[Result]:
         """The lines of a log (``.gz`` too) that its mapping does not pass over."""
@@ -277,6 +294,13 @@ def render(results: Sequence[Result], console: Console) -> None:
         if result.format == "cda" and result.document is not None:
             table.add_row(check_document.mark(result.ok), Text(name), "CDA", *check_document.cells(result.document))
             continue
+        if result.xdm is not None:
+            content = check_xdm.content(result.xdm)
+            remarks = check_xdm.listed(result.xdm.problems)
+            table.add_row(check_document.mark(result.ok), Text(name), content, "", "", "", "", remarks)
+            for mark, place, *cells in check_xdm.rows(result.xdm):
+                table.add_row(mark, "", Text(place), *cells)
+            continue
         content = result.message or result.format
         table.add_row(
             check_document.mark(result.ok),
@@ -298,5 +322,7 @@ def render(results: Sequence[Result], console: Console) -> None:
     outcomes = [outcome for result in results if result.trace is not None for outcome in result.trace.outcomes]
     for code, advice in check_traces.meanings(outcomes, _remedies()).items():
         console.print(Text(f"{code}: {advice}"))
-    wrong = sum(not result.ok for result in results)
-    console.print(f"{len(results)} read, {wrong} not readable." if wrong else f"{len(results)} read.")
+    wrong = sum(not result.ok and result.xdm is None for result in results)
+    flawed = sum(not result.ok and result.xdm is not None for result in results)
+    parts = [f"{len(results)} read", *([f"{wrong} not readable"] if wrong else [])]
+    console.print(", ".join([*parts, *([f"{flawed} with errors"] if flawed else [])]) + ".")
