@@ -31,6 +31,8 @@ STRUCTURES: Final = "1.2.250.1.71.4.2.2"
 _TRUSTED: Final = ".mssante.fr"
 _RPPS: Final = re.compile(r"[0-9]{11}", re.ASCII)
 _FINESS: Final = re.compile(r"[0-9][0-9AB][0-9]{7}", re.ASCII)
+# Type of an identifier (table 0203) -> its digit in the national identifiers, and its size without that digit.
+_DIGITS: Final = {"ADELI": ("0", 9), "SIREN": ("2", 9), "SIRET": ("3", 14)}
 
 
 class Space(Struct, frozen=True):
@@ -90,8 +92,9 @@ def identifier(text: str, kind: str = "") -> str:
     digits are an RPPS, nine characters a FINESS; anything else is taken as written.
     """
     bare = "".join(text.split()).upper()
-    if kind == "ADELI":
-        return bare if len(bare) == 10 and bare[0] == "0" else f"0{bare}"
+    digit, size = _DIGITS.get(kind, ("", 0))
+    if digit:
+        return f"{digit}{bare}" if len(bare) == size else bare
     if _RPPS.fullmatch(bare):
         return f"8{bare}"
     return f"1{bare}" if _FINESS.fullmatch(bare) else bare

@@ -112,7 +112,10 @@ class Cda(Struct, frozen=True):
     service_high: bytes
     orders: tuple[Pair, ...]  # inFulfillmentOf/order/id, then accession numbers
     recipients: tuple[str, ...]  # mail addresses of informationRecipient, lower case
-    recipient_ids: tuple[Pair, ...]
+    recipient_ids: tuple[Pair, ...]  # of persons and organisations
+    intended: tuple[
+        tuple[tuple[Pair, ...], tuple[str, ...]], ...
+    ]  # identifiers and addresses of each informationRecipient
     confidentiality: str  # the first one: N, R or V
     wrapper: str  # "", "stylesheet" or "signature"
     flags: tuple[Flag, ...]
@@ -180,6 +183,7 @@ def _judge(reader: cda_reader.Reader) -> Cda:
     authority, matricule, check = _ins(found, patients, flags)
     missing = _traits(found, flags, with_ins=authority != INS_NONE)
     low, high = found.events[0] if found.events else ("", "")
+    recipients = _pairs(found.recipient_ids, f"{_TOP}/informationRecipient/intendedRecipient/id", flags)
     return Cda(
         id=document_id,
         set_id=set_id,
@@ -206,7 +210,8 @@ def _judge(reader: cda_reader.Reader) -> Cda:
         service_high=high.encode(),
         orders=_pairs(found.orders + found.accessions, f"{_TOP}/inFulfillmentOf/order/id", flags),
         recipients=tuple(dict.fromkeys(found.recipient_mails)),
-        recipient_ids=_pairs(found.recipient_ids, f"{_TOP}/informationRecipient/intendedRecipient/id", flags),
+        recipient_ids=recipients,
+        intended=_intended(found, recipients),
         confidentiality=found.confidentiality,
         wrapper=reader.wrapper,
         flags=tuple(flags),
@@ -221,6 +226,19 @@ def _pairs(written: list[Pair], where: str, flags: list[Flag]) -> tuple[Pair, ..
             flags.append(Flag("id-swapped", where))
         pairs.append((identifiers.root(root), extension.strip()))
     return tuple(pairs)
+
+
+def _intended(found: Found, numbers: tuple[Pair, ...]) -> tuple[tuple[tuple[Pair, ...], tuple[str, ...]], ...]:
+    """The identifiers and the addresses of each recipient, together."""
+    ends = (*found.recipients[1:], (len(numbers), len(found.recipient_mails)))
+    return (
+        tuple(
+            (numbers[first:last], tuple(found.recipient_mails[start:end]))
+            for (first, start), (last, end) in zip(found.recipients, ends, strict=True)
+        )
+        if found.recipients
+        else ()
+    )
 
 
 def _document(written: list[Pair], where: str, flags: list[Flag]) -> str:

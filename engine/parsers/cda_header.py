@@ -44,6 +44,7 @@ class Found:
         "qualifier",
         "recipient_ids",
         "recipient_mails",
+        "recipients",
         "records",
         "relation",
         "representation",
@@ -67,6 +68,7 @@ class Found:
         self.custodians: list[Pair] = []
         self.recipient_ids: list[Pair] = []
         self.recipient_mails: list[str] = []
+        self.recipients: list[tuple[int, int]] = []  # how many identifiers and addresses came before each
         self.orders: list[Pair] = []
         self.accessions: list[Pair] = []
         self.events: list[list[str]] = []  # [low, high] of each service event
@@ -133,6 +135,10 @@ def _part(part: str) -> Action:
     return action
 
 
+def _recipient(found: Found, attributes: Attributes) -> None:
+    found.recipients.append((len(found.recipient_ids), len(found.recipient_mails)))
+
+
 def _mail(found: Found, attributes: Attributes) -> None:
     value = attributes.get("value", "").strip()
     scheme, _, address = value.partition(":")
@@ -190,7 +196,9 @@ _TABLE: Final[dict[str, Action | None]] = {
     "recordTarget/patientRole/patient/birthTime": _value("birth_time"),
     "recordTarget/patientRole/patient/birthplace/place/addr/county": _part("county"),
     "custodian/assignedCustodian/representedCustodianOrganization/id": _into("custodians"),
+    "informationRecipient/intendedRecipient": _recipient,
     "informationRecipient/intendedRecipient/id": _into("recipient_ids"),
+    "informationRecipient/intendedRecipient/receivedOrganization/id": _into("recipient_ids"),
     "informationRecipient/intendedRecipient/telecom": _mail,
     "informationRecipient/intendedRecipient/receivedOrganization/telecom": _mail,
     "inFulfillmentOf/order/id": _into("orders"),

@@ -13,8 +13,18 @@ from msgspec import Struct
 
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE, AnyFact, Document
-from engine.parsers import activities, addresses, cda, identifiers, kinds, patient, payloads, requests, submissions
-from engine.parsers.acks import address
+from engine.parsers import (
+    activities,
+    addresses,
+    cda,
+    identifiers,
+    kinds,
+    patient,
+    payloads,
+    recipients,
+    requests,
+    submissions,
+)
 from engine.parsers.movements import Reading, patient_class
 from engine.parsers.requests import Request
 
@@ -61,6 +71,7 @@ class _Envelope(Struct, frozen=True):
     stop: int
     marks: dict[str, str]
     recipients: tuple[str, ...]
+    intended: tuple[bytes, ...]
     keys: tuple[bytes, ...]
 
 
@@ -114,6 +125,7 @@ def _shared(
     seconds, encoding = context.zone.seconds, message.encoding
     pv1, obr, txa, zfd = (message.first(name) for name in (b"PV1", b"OBR", b"TXA", b"ZFD"))
     codes = [obr.code(4) if obr else "", txa.code(2) if txa else "", results[0].code(3) if results else ""]
+    boxes, intended = recipients.of_message(message, context)
     known = next((code for code in codes if code in kinds.TABLE), "")
     created = (seconds(txa.component(4, 1)) or seconds(txa.component(6, 1))) if txa else 0
     created = created or (seconds(obr.component(22, 1)) if obr else 0)
@@ -134,7 +146,8 @@ def _shared(
         start=seconds(obr.component(7, 1)) if obr else 0,
         stop=seconds(obr.component(8, 1)) if obr else 0,
         marks=_marks(telling),
-        recipients=_recipients(message),
+        recipients=boxes,
+        intended=intended,
         keys=_sets(telling, context) if context.submission_set_code else (),
     )
 
@@ -169,22 +182,6 @@ def _sets(results: list[Segment], context: Context) -> tuple[bytes, ...]:
     """Keys of the submission sets that an OBX of the feed's own code names."""
     found = [obx.whole(5) for obx in results if obx.code(3) == context.submission_set_code]
     return tuple(submissions.set_key(context, oid.decode("utf-8", "replace")) for oid in found if oid)
-
-
-def _recipients(message: Message) -> tuple[str, ...]:
-    """Addresses of the PRT of recipients (RCT): PRT-15, or a field late; only the first component of PRT-4 counts."""
-    found: dict[str, None] = {}
-    for prt in message.all(b"PRT"):
-        if prt.code(4) != "RCT":
-            continue
-        for field in range(9, prt.count() + 1):
-            value = prt.field(field)
-            if b"@" in value or b"X.400" in value:
-                box = address(value, message.encoding)
-                if box:
-                    found[box] = None
-                    break
-    return tuple(found)
 
 
 def _document(
@@ -224,7 +221,7 @@ def _fact(
     """One document: what its CDA says, else what the message says."""
     seconds, pseudonym = context.zone.seconds, context.pseudonym
     own_id, parent, code, alias = shared.own_id, shared.parent, shared.type_code, ""
-    orders, recipients = shared.orders, shared.recipients
+    orders, boxes, intended = shared.orders, shared.recipients, shared.intended
     if header is not None:
         own_id, alias = header.id or own_id, own_id
         parent = header.replaces or parent
@@ -233,7 +230,8 @@ def _fact(
         orders = tuple(
             dict.fromkeys((*orders, *(pseudonym("order", context.domain, _utf8(one)) for one in extra if one)))
         )
-        recipients = recipients or header.recipients
+        boxes = boxes or header.recipients
+        intended = intended or recipients.of_cda(header, context)
     kind = kinds.kind(code)
     if kind == "other" and header is None and body == "none":
         kind = shared.section_kind
@@ -274,12 +272,13 @@ def _fact(
         dmp=marks.get("DESTDMP", ""),
         mss_professional=marks.get("DESTMSSANTEPS", ""),
         mss_patient=marks.get("DESTMSSANTEPAT", ""),
-        recipients=tuple(addresses.pseudonym(context, box) for box in recipients),
+        recipients=tuple(addresses.pseudonym(context, box) for box in boxes),
         ack_wanted=marks.get("ACK_RECEPTION") == "Y",
         sender=shared.sender,
         keys=shared.keys,
         alias=pseudonym("document", "", _utf8(alias)) if alias and alias != own_id else None,
         hash=digest,
+        intended=intended,
     )
 
 

@@ -88,6 +88,7 @@ def test_a_cda_says_what_the_message_does_not() -> None:
         recipients=(pseudonym("address", "", b"max.medecin@exemple.mssante.fr"),),
         ack_wanted=True,
         sender="SGL@LABO",
+        intended=(pseudonym("address", "", b"max.medecin@exemple.mssante.fr"),),
     )
     assert sent.content == "document"
 
