@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from time import time
 
-from engine import service
+from engine import assembly, service
 from engine.facts import INS_NIR, AnyFact, Document, Identity, Movement, Outcome
 from engine.ledger.book import encode
 from engine.ledger.journal import Entry
@@ -143,7 +143,7 @@ def entries(stays: int, now: int) -> Iterator[Entry]:
 def populate(file: Path, stays: int, progress: Callable[[int], None] = lambda _: None) -> None:
     """Put so many stays into the store of a configuration, which must be empty."""
     config = service.load_config(file)
-    ledger = service.open_ledger(config, service.keys_of(config))
+    ledger = assembly.open_ledger(config, assembly.keys_of(config))
     try:
         waiting, done = entries(stays, int(time())), 0
         while chunk := list(islice(waiting, CHUNK)):

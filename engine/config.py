@@ -1,8 +1,8 @@
 """The configuration: one YAML file becomes typed, frozen settings, or an error that names the line and the mend.
 
 Every setting is declared once, here and in ``engine.choices``, ``engine.establishment`` and ``engine.limits``: its type,
-its default, its limits and the sentence that documents it. The reading itself is in ``engine.strict``, what no single setting can tell (duplicates, references) in ``engine.coherence``, and
-``docs/configuration.md`` is made from these declarations by ``engine.manual``. The settings of a feed that belong to
+its default, its limits and the sentence that documents it. The reading itself is in ``engine.strict``, what no single
+setting can tell (duplicates, references) in ``engine.coherence``, and ``docs/configuration.md`` is made from these declarations by ``engine.manual``. The settings of a feed that belong to
 its transport are declared by the listener itself.
 """
 

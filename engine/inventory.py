@@ -10,7 +10,6 @@ leaves out what a third party is the controller of, P1.3 what no contract or agr
 from __future__ import annotations
 
 import csv
-import unicodedata
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine.errors import ConfigError
-from engine.strict import shown, suggest
+from engine.strict import shown, suggest, word
 
 OUT_OF_SCOPE: Final = "hors_perimetre"
 
@@ -264,7 +263,7 @@ class _Table:
         return cells
 
     def _header(self, cells: list[str], number: int) -> list[str] | None:
-        names = [_word(cell) for cell in cells]
+        names = [word(cell) for cell in cells]
         while names and not names[-1]:
             names.pop()
         for index, name in enumerate(names, start=1):
@@ -294,10 +293,10 @@ class _Table:
         }
         if not row["application"]:
             self.fail(number, "column application: has no name", "name the application")
-        domain = _word(row["domain"])
+        domain = word(row["domain"])
         if domain not in DOMAINS:
             self.fail(number, f"column domain: {shown(row['domain'])} is not a domain", suggest(domain, DOMAINS))
-        controller = _word(row["controller"]) or "establishment"
+        controller = word(row["controller"]) or "establishment"
         if controller not in _CONTROLLERS:
             mend = suggest(controller, _CONTROLLERS)
             self.fail(number, f"column controller: {shown(row['controller'])} is neither of the two", mend)
@@ -353,9 +352,3 @@ class _Table:
                 self._endpoints[finess, part.upper()] = number
                 endpoints.append(part)
         return tuple(endpoints)
-
-
-def _word(text: str) -> str:
-    """A code as people write it: "Dossier médical" is dossier_medical."""
-    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return "_".join(bare.lower().replace("'", " ").replace("-", " ").split())

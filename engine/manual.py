@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
 
 from msgspec import NODEFAULT, Struct
 
-from engine import inventory, privacy
+from engine import correspondents, inventory, privacy
 from engine.choices import Indicators
 from engine.config import Config, Feed, Http, Log, Mssante
 from engine.establishment import Establishment
@@ -78,7 +78,7 @@ def page(listeners: Mapping[str, Described]) -> str:
             _table(declaration.settings, skip=tuple(settings(Feed))),
         ]
     parts += _section("Mapping of a log (a file of its own)", LogMapping)
-    parts += [_keys(), _inventory()]
+    parts += [_keys(), _inventory(), _correspondents()]
     return "\n".join(parts)
 
 
@@ -203,4 +203,21 @@ start with `#` and empty lines are skipped. `yes`/`no`, `oui`/`non`, `true`/`fal
 An application counts in P1.1 when its domain is listed, it is computerised, it is neither an office tool nor a biomedical
 device, and the establishment is its controller (or wrote it). In P1.3 the last test is another: there is a contract or an
 agreement (or it was written in-house).
+"""
+
+
+def _correspondents() -> str:
+    columns = "\n".join(f"| `{name}` | {text} |" for name, text in correspondents.COLUMNS.items())
+    return f"""## The directory of correspondents
+
+Either the national extract of MSSanté mailboxes as it is (`Extraction_Correspondance_MSSante_*.txt`), or a table of your own: UTF-8, one address a
+line, columns separated by `;`, `,`, `|` or a tabulation (the header tells), in any order; lines that start with `#` and empty lines are skipped, and so
+is every other column (names, services, telephones). A correspondent with several addresses has several lines.
+
+| Column | What it holds |
+|---|---|
+{columns}
+
+A line at fault is left out and counted (`jauge_directory_lines_at_fault`); `jauge check-config` tells which, and the mend. How to renew the file:
+[mail.md](mail.md).
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NoReturn
@@ -88,6 +88,18 @@ class Pseudonyms:
     def __call__(self, kind: str, scope: str, value: bytes) -> bytes:
         """The same as ``of``."""
         return self.of(kind, scope, value)
+
+    def maker(self, kind: str, scope: str = "") -> Callable[[bytes], bytes]:
+        """The same for many values of one kind and scope, none of which is remembered: for a whole file of them."""
+        self._make(kind, scope, b"")
+        copy = self._states[kind, scope].copy
+
+        def make(value: bytes) -> bytes:
+            state = copy()
+            state.update(value)
+            return state.digest()
+
+        return make
 
     def _make(self, kind: str, scope: str, value: bytes) -> bytes:
         state = self._states.get((kind, scope))

@@ -6,138 +6,36 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from engine import __version__, logs
+from engine import __version__, correspondents, logs
 from engine import config as config_module
 from engine import inventory as inventory_module
+from engine.assembly import Clock, connections_of, correspondents_of, feed, keys_of, mail_space, open_ledger
 from engine.codes import codes, rejections
 from engine.config import Config
-from engine.config import Feed as FeedSettings
 from engine.errors import ConfigError
-from engine.feed import Feed
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
 from engine.ledger import journal
-from engine.ledger.ledger import Ledger, known_keys
-from engine.ledger.schema import StoreError
-from engine.listeners.listener import Declaration, Listener, PlainCounters, declarations
+from engine.listeners.listener import Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
 from engine.metrics import periods, remedies, values
 from engine.metrics.exposition import Exposition
-from engine.metrics.settings import EstablishmentRules, RuleSettings
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Snapshot, WindowBounds
 from engine.metrics.snapshot import Feed as FeedValue
 from engine.metrics.web import Application, Web
-from engine.parsers.context import Context
-from engine.parsers.dtm import Zone
-from engine.parsers.format import whole
 from engine.pipeline import Pipeline
-from engine.privacy import Digests, Keys, Pseudonyms, open_keys
+from engine.privacy import Digests, Pseudonyms
 from engine.seal import Seal
 
 _log = structlog.get_logger()
 
-Clock = Callable[[], float]
-
-_DAY: Final = 86_400
 _COLLECT: Final = (50_000, 20, 50)
-
-
-def rule_settings(config: Config) -> RuleSettings:
-    """What the rules need of a configuration."""
-    choices = config.indicators
-    return RuleSettings(
-        classes=frozenset(choices.classes),
-        count_test_ins=choices.count_test_ins,
-        grace_days=choices.grace_days,
-        history_days=choices.history_days,
-        attach_days=choices.attach_days,
-        answer_hours=choices.answer_hours,
-        match_hours=choices.match_hours,
-        message_days=choices.message_days,
-        prescription_codes=frozenset(choices.prescription_codes),
-        published_codes=frozenset(choices.published_codes),
-        establishments={
-            e.finess: EstablishmentRules(
-                time_zone=e.time_zone,
-                theatre_units=frozenset(e.theatre_units),
-                theatre_applications=frozenset(e.theatre_applications),
-                external_senders=frozenset(e.external_senders),
-                proof=e.proof,
-            )
-            for e in config.establishments
-        },
-    )
-
-
-def feed_context(config: Config, feed: FeedSettings, pseudonyms: Pseudonyms) -> Context:
-    """What the parsers need to know of a feed."""
-    establishment = config.establishment(feed.establishment)
-    return Context(
-        establishment=establishment.finess,
-        domain=establishment.domain,
-        pseudonym=pseudonyms.of,
-        zone=Zone(config.zone(feed)),
-        authorities=frozenset(establishment.identity_authorities),
-        encounter_roots=frozenset(establishment.encounter_roots),
-        max_document_bytes=config.limits.document_bytes,
-        submission_set_code=feed.submission_set_code.upper(),
-        sha1=any(f.listener == "logs" for f in config.feeds),
-    )
-
-
-def feed(
-    config: Config, settings: FeedSettings, listener: Declaration, pseudonyms: Pseudonyms, digests: Digests, seal: Seal
-) -> Feed:
-    """What reads the payloads of a feed."""
-    found = Feed(
-        settings.name,
-        feed_context(config, settings, pseudonyms),
-        digests,
-        seal,
-        settings.unreadable,
-        frozenset(config.indicators.processing_ids),
-    )
-    if listener.parse is None:
-        return found
-    return structs.replace(found, parse=listener.parse(settings.settings), split=whole)
-
-
-def open_ledger(config: Config, keys: Keys, *, read_only: bool = False, clock: Clock = time.time) -> Ledger:
-    """The ledger of a configuration."""
-    today = min(periods.today_of(clock(), e.time_zone) for e in config.establishments)
-    window = periods.official(today, config.indicators.months)
-    rolling = periods.rolling(today, config.indicators.months)
-    return Ledger(
-        config.store,
-        rule_settings(config),
-        keys.ids(),
-        first_day=min(window.first, rolling.first),
-        aside_bytes=config.limits.aside_bytes,
-        read_only=read_only,
-        clock=clock,
-    )
-
-
-def keys_of(config: Config) -> Keys:
-    """The keys, made at the first start; they must be those the store was written with."""
-    return open_keys(config.keys, known_keys(config.store))
-
-
-def read_ledger(config: Config) -> tuple[Ledger, Keys]:
-    """The ledger, for reading only: beside a running engine or without one. Makes nothing."""
-    if not config.store.exists():
-        raise StoreError(
-            f"{config.store}: there is no store here; start the engine once, or name another configuration"
-        )
-    keys = keys_of(config)
-    return open_ledger(config, keys, read_only=True), keys
 
 
 class Engine:
@@ -156,7 +54,8 @@ class Engine:
         digests, seal = Digests(self.keys.digests), Seal(self.keys.sealing)
         known = declarations()
         feeds = {f.name: feed(config, f, known[f.listener], pseudonyms, digests, seal) for f in config.feeds}
-        self.ledger = open_ledger(config, self.keys, clock=clock)
+        self.correspondents = correspondents_of(config, self.keys)
+        self.ledger = open_ledger(config, self.keys, directory=self.correspondents.directory, clock=clock)
         self.pipeline = Pipeline(
             self.ledger, feeds, batch=config.limits.batch_messages, clock=clock, publish=self._publish
         )
@@ -298,10 +197,10 @@ class Engine:
         tally = self.counters[name]
         rejected = dict(tally.rejected_total)
         flags: dict[str, int] = {}
-        for (feed, kind, code), n in list(counters.items()):
-            if feed == name and kind == journal.REJECTED:
+        for (owner, kind, code), n in list(counters.items()):
+            if owner == name and kind == journal.REJECTED:
                 rejected[code] = rejected.get(code, 0) + n
-            elif feed == name and kind == journal.FLAG:
+            elif owner == name and kind == journal.FLAG:
                 flags[code] = n
         return FeedValue(
             name=name,
@@ -320,29 +219,20 @@ class Engine:
         )
 
 
-def connections_of(config: Config, ledger: Ledger, inventory: Inventory, now: float) -> values.Connections:
-    """What the flows show of the applications."""
-    return values.Connections(
-        dict(ledger.book.applications.registers),
-        inventory,
-        proof=config.indicators.connection_proof,
-        count_test_ins=config.indicators.count_test_ins,
-        fresh_since=int(now) - config.indicators.freshness_days * _DAY,
-    )
-
-
 def load_config(path: Path) -> Config:
     """The configuration of a file, checked against the listeners and the indicators there are."""
     return config_module.load(path, listener_settings(), catalogues.load().ids, mail_listeners())
 
 
 def config_problems(path: Path) -> list[ConfigError]:
-    """Everything wrong in a configuration and in the inventory it names, in the order of the files."""
+    """Everything wrong in a configuration and in the files it names, in the order of the files."""
     config, found = config_module.read(path, listener_settings(), catalogues.load().ids, mail_listeners())
     if config is None:
         return found
     if config.inventory is not None:
         found = inventory_module.problems(config.inventory, tuple(e.finess for e in config.establishments))
+    if config.correspondents is not None:
+        found += correspondents.problems(config.correspondents, mail_space(config))
     try:
         remedies.load(config.dmp_errors)
     except ConfigError as error:

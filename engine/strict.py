@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -66,6 +67,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
     if not words:
         return "remove it"
     return "one of: " + ", ".join(words) if len(words) <= 30 else ""
+
+
+def word(text: str) -> str:
+    """A code as people write it: "Dossier médical" is dossier_medical."""
+    bare = unicodedata.normalize("NFKD", text.replace("’", " ")).encode("ascii", "ignore").decode()
+    return "_".join(bare.lower().replace("'", " ").replace("-", " ").split())
 
 
 def shown(text: str) -> str:

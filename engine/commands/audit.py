@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from engine.assembly import read_ledger
 from engine.config import Config
 from engine.ledger.ledger import Difference
 from engine.metrics import periods
 from engine.metrics.rules.verdict import Verdict
-from engine.service import read_ledger
 
 
 def audit(config: Config) -> list[Difference]:

@@ -14,10 +14,10 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from engine.assembly import read_ledger
 from engine.config import Config
 from engine.ledger.patient import View
 from engine.metrics import periods
-from engine.service import read_ledger
 
 # Kinds of report (engine.parsers.kinds), in the words of those who write them.
 _KINDS: Final = {

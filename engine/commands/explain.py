@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
+from engine.assembly import read_ledger, rule_settings
+from engine.commands import explain_mail
 from engine.config import Config
 from engine.ledger.attempts import Attempt, Sending
 from engine.ledger.patient import View
@@ -34,7 +36,6 @@ from engine.metrics.rules.proof import qualification
 from engine.metrics.rules.verdict import Verdict
 from engine.metrics.settings import RuleSettings
 from engine.privacy import Pseudonyms
-from engine.service import read_ledger, rule_settings
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -90,6 +91,7 @@ class Explanation:
             for report in reports:
                 verdicts += examinations.verdicts(report, view, settings, stay.unit)
                 verdicts += publication.document(report, view, settings, stay.unit)
+                verdicts += explain_mail.verdicts(report, view, settings)
             rules = settings.establishment(stay.establishment)
             today = periods.today_of(self._now, rules.time_zone)
             result.append(
@@ -111,6 +113,7 @@ class Explanation:
                     "opposition": person.feeding or "unknown",
                     "proof": rules.proof,
                     "documents": [self._report(report) for report in reports],
+                    "messages": explain_mail.to_patient(subjects[index]) if index in subjects else [],
                     "unnamed": [self._unnamed(one, since=stay.entry) for one in view.unnamed if one.person == owner],
                     "verdicts": [self._verdict(verdict, today) for verdict in sorted(verdicts, key=_place)],
                 }
@@ -125,6 +128,7 @@ class Explanation:
             "attached_by": report.way,
             "final": report.final,
             "versions": [self._version(version) for version in report.versions],
+            "mails": explain_mail.of_report(report, self._view),
         }
 
     def _version(self, version: Version) -> dict[str, Any]:
@@ -253,6 +257,8 @@ def text(stays: Sequence[dict[str, Any]], console: Console) -> None:
             )
             for version in document["versions"]:
                 _version_text(version, console)
+            explain_mail.text(document["mails"], console, "mailed")
+        explain_mail.text(stay["messages"], console, "Message to the patient")
         for one in stay["unnamed"]:
             console.print(
                 f"Submission of an unknown document {one['at']}: {one['outcome']}{_code(one)}"

@@ -12,6 +12,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from engine.assembly import connections_of, read_ledger
 from engine.config import Config
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
@@ -20,7 +21,6 @@ from engine.metrics import remedies as tables
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.remedies import Remedies
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue
-from engine.service import connections_of, read_ledger
 
 
 class Refusal(Struct, frozen=True):

@@ -24,7 +24,7 @@ class Directory(Struct, frozen=True):
     """The correspondents, by the pseudonyms of what names them (``engine.correspondents`` reads them)."""
 
     names: Mapping[bytes, bytes] = {}
-    """Pseudonym of an address ("address") or identifier ("correspondent") -> that of its correspondent ("correspondent-key")."""
+    """Pseudonym of an address ("address") or identifier ("correspondent") -> that of its correspondent ("correspondent-id")."""
     equipped: frozenset[bytes] = frozenset()
     """The correspondents that have a professional address."""
 
@@ -33,9 +33,10 @@ class Directory(Struct, frozen=True):
         if not self.names and not self.equipped:
             return ""
         digest = blake2b(digest_size=16)
-        digest.update(b"".join(sorted(name + key for name, key in self.names.items())))
-        digest.update(b"|")
-        digest.update(b"".join(sorted(self.equipped)))
+        names = sorted(self.names)
+        for part in (names, (self.names[name] for name in names), sorted(self.equipped)):
+            digest.update(b"".join(part))
+            digest.update(b"|")
         return digest.hexdigest()
 
 

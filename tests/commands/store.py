@@ -6,12 +6,13 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from engine.assembly import keys_of, open_ledger
 from engine.cli import main
 from engine.facts import AnyFact
 from engine.ledger.book import encode
 from engine.ledger.journal import Entry
 from engine.privacy import Pseudonyms
-from engine.service import keys_of, load_config, open_ledger
+from engine.service import load_config
 from tests.ledger.facts import FINESS
 
 CONFIG = f"""\
