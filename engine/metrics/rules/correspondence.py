@@ -22,7 +22,7 @@ _RANK: Final = {reason: rank for rank, reason in enumerate(v.MAIL_WAY)}
 def judge(view: View, settings: RuleSettings) -> Iterator[Verdict]:
     """D6.3 and DS4.1 of every pair of a report and a correspondent, P4.3 of every sending, the addresses that D6.2 misses."""
     for letter in view.mail.letters:
-        yield from _pairs(letter, view, settings)
+        yield from pairs(letter, view, settings)
     for sending in view.mail.mailings:
         yield from _observed(sending, settings)
 
@@ -30,7 +30,8 @@ def judge(view: View, settings: RuleSettings) -> Iterator[Verdict]:
 # -- the correspondents -----------------------------------------------------------------------------------------------
 
 
-def _pairs(letter: Letter, view: View, settings: RuleSettings) -> Iterator[Verdict]:
+def pairs(letter: Letter, view: View, settings: RuleSettings) -> Iterator[Verdict]:
+    """D6.3 and DS4.1 of one report and each of its equipped correspondents; the unit of DS4.1 is the correspondent."""
     report = letter.report
     rules = settings.establishment(letter.establishment)
     if letter.type_code not in settings.published_codes:
@@ -168,14 +169,7 @@ def stay(subject: CountedStay) -> Iterator[Verdict]:
     """DS4.2: a message to the patient's citizen mailbox, from the entry to some days after the exit."""
     view, settings = subject.view, subject.settings
     person = view.person_of_stay[subject.index]
-    last = subject.stay.exit + settings.message_days * _DAY
-    sendings = [
-        one
-        for one in view.mail.mailings
-        if one.person == person
-        and subject.stay.entry <= one.at <= last
-        and (one.category == CITIZEN or (one.request is not None and _to_patient(one, one.request, settings.directory)))
-    ]
+    sendings = messages(subject)
     if any(identity.ins is not None for identity in view.persons[person].identities):
         nothing = v.NO_MESSAGE
     else:
@@ -187,6 +181,20 @@ def stay(subject: CountedStay) -> Iterator[Verdict]:
     for suffix, confirmed in (("", False), ("_delivered", True)):
         outcome = _best((_sent(one, confirmed=confirmed) for one in sendings), nothing)
         yield Verdict(f"DS4.2{suffix}", subject.stay.establishment, subject.stay.unit, subject.day, outcome, 0)
+
+
+def messages(subject: CountedStay) -> list[Mailing]:
+    """The sendings to the patient of a stay, in its time."""
+    view, settings = subject.view, subject.settings
+    person = view.person_of_stay[subject.index]
+    last = subject.stay.exit + settings.message_days * _DAY
+    return [
+        one
+        for one in view.mail.mailings
+        if one.person == person
+        and subject.stay.entry <= one.at <= last
+        and (one.category == CITIZEN or (one.request is not None and _to_patient(one, one.request, settings.directory)))
+    ]
 
 
 def _to_patient(sending: Mailing, request: Document, directory: Directory) -> bool:
