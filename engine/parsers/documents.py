@@ -248,7 +248,7 @@ def _fact(
         birth_corrected=shared.birth_corrected,
         visit=shared.visit,
         dossier=shared.who.dossier,
-        encounter=_encounter(header, context) if header is not None else None,
+        encounter=submissions.encounter(header, context) if header is not None else None,
         id=pseudonym("document", "", _utf8(own_id)) if own_id else None,
         chain=pseudonym("chain", "", _utf8(header.set_id)) if header is not None and header.set_id else None,
         version=header.version if header is not None else 0,
@@ -280,13 +280,6 @@ def _fact(
         hash=digest,
         intended=intended,
     )
-
-
-def _encounter(header: cda.Cda, context: Context) -> bytes | None:
-    for root, extension in header.encounter_ids:
-        if extension and root in context.encounter_roots:
-            return context.pseudonym("visit", context.domain, _utf8(extension))
-    return None
 
 
 def _utf8(text: str) -> bytes:

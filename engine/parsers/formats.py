@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine.errors import ParseError
-from engine.parsers import atna, fhir, hl7, syslog, xds
+from engine.parsers import atna, fhir, hl7, mail, syslog, xds
 from engine.parsers.context import Context
 from engine.parsers.format import HEAD, Format
 from engine.parsers.parsed import Parsed
 
-FORMATS: Final[tuple[Format, ...]] = (hl7.FORMAT, atna.FORMAT, syslog.FORMAT, fhir.FORMAT, xds.FORMAT)
-"""In the order they are asked. The last word is HL7's: it says why a payload is none of them."""
+FORMATS: Final[tuple[Format, ...]] = (hl7.FORMAT, atna.FORMAT, syslog.FORMAT, mail.FORMAT, fhir.FORMAT, xds.FORMAT)
+"""In the order they are asked: the header of a mail could be taken for that of a SOAP message. The last word is HL7's: it says why a payload is none of them."""
 
 
 def of(payload: bytes) -> Format:

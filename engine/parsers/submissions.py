@@ -168,7 +168,7 @@ def document(
         birth_corrected=False,
         visit=visit,
         dossier=dossier,
-        encounter=_encounter(header, context) if header is not None else None,
+        encounter=encounter(header, context) if header is not None else None,
         id=own_id,
         chain=pseudonym("chain", "", _utf8(set_id)) if set_id else None,
         version=version or (header.version if header is not None else 0),
@@ -230,7 +230,8 @@ def _header(content: bytes | memoryview, context: Context) -> cda.Cda | None:
         return None
 
 
-def _encounter(header: cda.Cda, context: Context) -> bytes | None:
+def encounter(header: cda.Cda, context: Context) -> bytes | None:
+    """Pseudonym of the venue of a CDA, when its root is one configured for the establishment."""
     for root, extension in header.encounter_ids:
         if extension and root in context.encounter_roots:
             return context.pseudonym("visit", context.domain, _utf8(extension))
