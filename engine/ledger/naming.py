@@ -139,15 +139,20 @@ class Named:
                 doubtful.append(fact)
                 continue
             self._put(fact, key, how)
-        near = _Near(self.facts, self._match)
         for fact in doubtful:
-            key, how = None, OWN
-            if fact.entry is not None and fact.entry in self._tied_entries:
-                key, how = self._tied_entries[fact.entry], "entry"
-            elif fact.weak and fact.request != "deletion":  # what is deleted is never guessed
-                key, how = near.find(fact)
-            key = self._put(fact, key, how)
-            near.add(fact, key)
+            if not fact.weak:
+                known = self._tied_entries.get(fact.entry) if fact.entry is not None else None
+                self._put(fact, known, "entry" if known is not None else OWN)
+        near, guessed = _Near(self.facts, self._match), _Guessed(self._match)
+        for fact in sorted((fact for fact in doubtful if fact.weak), key=_canonical_weak):
+            if fact.request == "deletion" or not fact.type_code:  # what is deleted is never guessed
+                self._put(fact, None, OWN)
+                continue
+            key, how = near.find(fact)
+            if key is None:
+                key, how = guessed.find(fact)
+                guessed.add(fact, key or _first(fact), new=key is None)
+            self._put(fact, key, how)
 
     def _put(self, fact: Document, key: bytes | None, how: str) -> bytes:
         if key is None:
@@ -206,44 +211,93 @@ def _before(sent: list[tuple[int, bytes]], at: int) -> bytes:
 
 
 class _Near:
-    """Versions by visit, or by patient, and type; the nearest in time answers."""
+    """Versions that something names, by visit, or by patient, and type; the nearest in time answers."""
 
-    def __init__(self, facts: Sequence[tuple[Document, bytes, str]], match: int) -> None:
+    def __init__(self, facts: Iterable[tuple[Document, bytes, str]], match: int) -> None:
         self._match = match
-        self._places: dict[tuple[str, bytes, str], list[tuple[int, bytes]]] = defaultdict(list)
+        self._times: dict[_Place, list[tuple[int, bytes]]] = defaultdict(list)
         for fact, key, _ in facts:
-            self.add(fact, key)
-
-    def add(self, fact: Document, key: bytes) -> None:
-        for place, number in _where(fact):
-            times = self._places[place, number, fact.type_code]
-            for at in {fact.at, fact.created} - {0}:
-                insort(times, (at, key))
+            for place in _where(fact):
+                self._times[place] += ((at, key) for at in _moments(fact))
+        for times in self._times.values():
+            times.sort()
 
     def find(self, fact: Document) -> tuple[bytes | None, str]:
-        if not fact.type_code:
-            return None, ""
-        for place, number in _where(fact):
-            times = self._places.get((place, number, fact.type_code))
-            if not times:
-                continue
-            distance, key = min(_nearest(times, own) for own in {fact.created, fact.at} - {0} or {0})
-            if distance <= self._match:
-                return key, "visit-type-time" if place == "visit" else "patient-type-time"
-        return None, ""
+        """The version of a line that names none, and by what it was found."""
+        for place in _where(fact):
+            key = _nearest(self._times.get(place, ()), fact, self._match)
+            if key is not None:
+                return key, _how(place)
+        return None, OWN
 
 
-def _nearest(times: list[tuple[int, bytes]], at: int) -> tuple[int, bytes]:
-    """Distance and key of the nearest of these times, which are sorted and not empty."""
-    place = bisect_left(times, (at, b""))
-    after = times[place : place + 1]
-    before = times[place - 1 : place] if place else []
-    return min((abs(at - time), key) for time, key in before + after)
+class _Guessed:
+    """Versions that such lines alone tell of: those of one date are one; a line without date, or beside one, goes by its time.
+
+    The time is that of the first line: what joined it later draws no others near.
+    """
+
+    def __init__(self, match: int) -> None:
+        self._match = match
+        self._dates: dict[tuple[_Place, int], bytes] = {}
+        self._times: dict[_Place, list[tuple[int, bytes]]] = defaultdict(list)
+        self._undated: dict[_Place, list[tuple[int, bytes]]] = defaultdict(list)
+        # Where a version is among the undated.
+        self._places: dict[bytes, list[tuple[_Place, int]]] = defaultdict(list)
+
+    def find(self, fact: Document) -> tuple[bytes | None, str]:
+        """The version of a line, and by what it was found."""
+        near = self._undated if fact.created else self._times
+        for place in _where(fact):
+            key = self._dates.get((place, fact.created)) or _nearest(near.get(place, ()), fact, self._match)
+            if key is not None:
+                return key, _how(place)
+        return None, OWN
+
+    def add(self, fact: Document, key: bytes, *, new: bool) -> None:
+        """A line of a version; ``new``: its first."""
+        places = _where(fact)
+        if new:
+            for place in places:
+                for at in _moments(fact):
+                    insort(self._times[place], (at, key))
+        if fact.created:
+            for place in places:
+                self._dates.setdefault((place, fact.created), key)
+            for place, at in self._places.pop(key, ()):  # it has a date now
+                del self._undated[place][bisect_left(self._undated[place], (at, key))]
+        elif new:
+            self._places[key] += ((place, fact.at) for place in places)
+            for place in places:
+                insort(self._undated[place], (fact.at, key))
 
 
-def _where(fact: Document) -> list[tuple[str, bytes]]:
+_Place = tuple[str, bytes, str]
+"""A visit, an INS or an IPP, and a type of document."""
+
+
+def _nearest(times: Sequence[tuple[int, bytes]], fact: Document, match: int) -> bytes | None:
+    """The key that is nearest, within ``match``, of these times, which are sorted."""
+    found = []
+    for own in _moments(fact):
+        place = bisect_left(times, (own, b""))
+        found += [(abs(own - at), key) for at, key in times[max(place - 1, 0) : place + 1]]
+    distance, key = min(found, default=(match + 1, b""))
+    return key if distance <= match else None
+
+
+def _moments(fact: Document) -> set[int]:
+    """When it was sent and when it was made, as far as that is told."""
+    return {fact.at, fact.created} - {0}
+
+
+def _where(fact: Document) -> list[_Place]:
     numbers = (("visit", fact.visit), ("ins", fact.ins), ("ipp", fact.ipp))
-    return [(place, number) for place, number in numbers if number is not None]
+    return [(place, number, fact.type_code) for place, number in numbers if number is not None]
+
+
+def _how(place: _Place) -> str:
+    return "visit-type-time" if place[0] == "visit" else "patient-type-time"
 
 
 def _own(fact: Document) -> bytes:
@@ -269,4 +323,16 @@ def _canonical(fact: Document) -> tuple[int, int, bytes, int, bytes, bytes, byte
         fact.alias or b"",
         fact.entry or b"",
         fact.request,
+    )
+
+
+def _canonical_weak(fact: Document) -> tuple[object, ...]:
+    """Lines of one request may differ in nothing else."""
+    return (
+        *_canonical(fact),
+        fact.created,
+        fact.type_code,
+        fact.visit or b"",
+        fact.ins or b"",
+        fact.ipp or b"",
     )

@@ -120,7 +120,18 @@ class TestNames:
 
     def test_two_doubtful_lines_of_one_document_are_one_document(self) -> None:
         """Nothing counts twice, even when nothing sure ever comes."""
-        lines = [traced(f"2026-03-05 15:0{n}", LOG, handle("line", n), id=None, visit=VISIT, weak=True) for n in (1, 2)]
+        lines = [
+            traced(
+                f"2026-03-05 15:0{n}",
+                LOG,
+                handle("line", n),
+                id=None,
+                visit=VISIT,
+                weak=True,
+                created=at("2026-03-05 14:00"),
+            )
+            for n in (1, 2)
+        ]
         assert len(version(view(*STAY, *lines)).sendings) == 2
 
     def test_a_letter_that_never_crossed_the_engine_is_known_by_its_trace(self) -> None:
