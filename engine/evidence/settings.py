@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from engine.listeners.tls import ClientTlsSettings
 from engine.parsers import ins, kinds
 from engine.scalars import Address, Finess, Oid
 
@@ -26,9 +27,8 @@ _DAY: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 _HEADER: Final = re.compile(r"X-[A-Za-z0-9-]{1,60}")
 _PLACES: Final = frozenset({"label", "family", "given", "birth"})
 
-Security = Literal["starttls", "tls", "plain"]
 Line = Annotated[str, Meta(max_length=200)]
-Count = Annotated[int, Meta(ge=1, le=65_535)]
+Number = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 def is_loopback(host: str) -> bool:
@@ -43,36 +43,22 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mail server of the MSSanté operator, and how to be known to it."""
 
     host: Annotated[str, Meta(min_length=1, max_length=253, description="Name of the server, as in its certificate.")]
-    port: Annotated[Count, Meta(description="TCP port.")]
-    security: Annotated[
-        Security,
+    port: Annotated[Number, Meta(description="TCP port.")]
+    transport: Annotated[
+        Literal["starttls", "tls", "plain"],
         Meta(description="`starttls`, `tls` from the first byte, or `plain` (this machine only: 127.0.0.1)."),
     ] = "starttls"
-    authority: Annotated[
-        Path | None,
-        Meta(
-            description="Authorities that the server's certificate must come from (IGC-Santé), PEM. Empty: those of the system.",
-            extra={"exists": "file"},
-        ),
-    ] = None
-    certificate: Annotated[
-        Path | None,
-        Meta(
-            description="Client certificate (IGC-Santé, AUTH_CLI) and its chain, PEM. Empty: none is shown.",
-            extra={"exists": "file"},
-        ),
-    ] = None
-    key: Annotated[
-        Path | None,
-        Meta(
-            description="Key of the client certificate, PEM, without password, mode 0400. Empty: it is in `certificate`.",
-            extra={"exists": "file"},
-        ),
-    ] = None
-    user: Annotated[str, Meta(max_length=254, description="Login. Empty: none, the certificate is enough.")] = ""
+    tls: Annotated[
+        ClientTlsSettings,
+        Meta(description="Whom to believe, and the client certificate (IGC-Santé, organisation, AUTH_CLI)."),
+    ] = field(default_factory=ClientTlsSettings)
+    user: Annotated[str, Meta(max_length=254, description="Login. Empty: none, the client certificate is enough.")] = ""
     password_file: Annotated[
         Path | None,
-        Meta(description="File with the password on its first line, mode 0400 or 0600.", extra={"exists": "file"}),
+        Meta(
+            description="File with the password, for the engine's account only (mode 0400 or 0600).",
+            extra={"exists": "file"},
+        ),
     ] = None
     timeout_seconds: Annotated[
         float, Meta(ge=0.1, le=600, description="Longest wait for one answer of the server.")
@@ -80,29 +66,30 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """What the settings say together."""
-        if self.security == "plain" and not is_loopback(self.host):
-            raise ValueError("security: plain is for this machine only (127.0.0.1): choose starttls or tls")
-        if bool(self.user) != (self.password_file is not None):
-            raise ValueError("user and password_file go together: give both, or neither")
-        if self.key is not None and self.certificate is None:
-            raise ValueError("key is without its certificate: add `certificate: ...`")
+        if self.transport == "plain" and not is_loopback(self.host):
+            raise ValueError("transport: plain is for this machine only (127.0.0.1): choose starttls or tls")
+        if self.password_file is not None and not self.user:
+            raise ValueError("password_file is without its user: add `user: ...`")
+        if self.user and self.password_file is None and self.tls.certificate is None:
+            raise ValueError("user is without its password: add `password_file: ...`")
 
 
 class Smtp(Server, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the test message is handed in."""
 
-    port: Annotated[Count, Meta(description="TCP port.")] = 587
+    port: Annotated[Number, Meta(description="TCP port.")] = 587
 
 
 class Imap(Server, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the reply arrives."""
 
-    port: Annotated[Count, Meta(description="TCP port.")] = 143
+    port: Annotated[Number, Meta(description="TCP port.")] = 143
     mailbox: Annotated[
         str, Meta(min_length=1, max_length=200, description="Folder in which the reply is looked for; never changed.")
     ] = "INBOX"
     poll_seconds: Annotated[
-        float, Meta(ge=0.1, le=3_600, description="Time between two looks while `jauge ps41 watch` waits.")
+        float,
+        Meta(ge=0.1, le=3_600, description="Time between two looks, where the server does not tell news (IDLE)."),
     ] = 15.0
 
 
@@ -272,6 +259,10 @@ class Sender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="OID of the sending software or establishment (sourceId). Empty: one made of the FINESS, under 2.25."
         ),
     ] = None
+    facility: Annotated[
+        Literal["SA01", "SA04"],
+        Meta(description="Kind of establishment in the document (JDV_J02): `SA01` public, `SA04` private."),
+    ] = "SA01"
     smtp: Annotated[Smtp, Meta(description="Where the message is handed in.")]
     imap: Annotated[
         Imap | None, Meta(description="Where the reply arrives. Empty: `jauge ps41 watch` cannot be used.")
