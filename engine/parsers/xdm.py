@@ -36,7 +36,6 @@ CODES: Final[dict[str, str]] = {
     "xdm-pdf-copy": "The archive holds a PDF copy of a CDA; it is not another document.",
     "xdm-pdf-missing": "The archive holds no PDF copy of its CDA; MSSanté asks for one in the mail, beside it or in it.",
     "xdm-readme-missing": "There is no README.TXT at the root of the archive; IHE asks for it, receivers do without.",
-    "xdm-set-id-missing": "A submission set has no uniqueId.",
     "xdm-set-missing": "A METADATA.XML has no submission set.",
     "xdm-set-several": "A METADATA.XML has several submission sets; IHE allows one in each.",
     "xdm-too-many-documents": "The archive describes more than 1,000 documents; no mail does.",
@@ -197,8 +196,8 @@ class _Reading:
             self._tell("xdm-set-missing", f"{where}/RegistryPackage", "error")
         elif len(metadata.sets) > 1:
             self._tell("xdm-set-several", f"{where}/RegistryPackage", "warning")
-        if any(not one.unique_id for one in metadata.sets):
-            self._tell("xdm-set-id-missing", f"{where}/RegistryPackage/uniqueId", "error")
+        for number, one in enumerate(metadata.sets, 1):
+            self.problems += xdm_checks.submitted(one, f"{where}/RegistryPackage[{number}]")
         lot = metadata.sets[0] if len(metadata.sets) == 1 else None
         read = [(entry, self._document(entry, folder, lot)) for entry in metadata.entries]
         found = self._copies([(entry, document) for entry, document in read if not _never(entry)])

@@ -1,6 +1,6 @@
 """What is wrong with the entry of an XDM archive, beside the file and the CDA that it describes.
 
-IHE ITI TF-2 3.32 (required metadata in XDM), TF-3 4.2.3 (hash, size, URI); CI-SIS (patientId is the INS, typeCode, formatCode and classCode
+IHE ITI TF-3 table 4.3.1-3 (what XDM requires), TF-3 4.2.3 (hash, size, URI); CI-SIS (patientId is the INS, typeCode, formatCode and classCode
 follow the CDA); Référentiel MSSanté #2 (one person in a mail).
 """
 
@@ -17,7 +17,7 @@ from engine.parsers import cda, identifiers, ins, kinds
 from engine.parsers.xdm_metadata import Entry, SubmissionSet, identifier
 
 CODES: Final[dict[str, str]] = {
-    "xdm-attribute-missing": "The metadata of a document lack what XDM requires (the place names it); the sender must add it.",
+    "xdm-attribute-missing": "The metadata of a document, or of the submission set, lack what XDM requires (the place names it); the sender must add it.",
     "xdm-class-differs": "The classCode is not the one that CI-SIS gives to this type of document (ASS_X04).",
     "xdm-format-differs": "The formatCode says another level or another media type than the body of the CDA.",
     "xdm-hash-differs": "The hash of the metadata is not the SHA-1 of the file: receivers refuse it; hash the bytes as they are archived.",
@@ -85,6 +85,14 @@ def described(entry: Entry, where: str) -> Iterator[Problem]:
         yield Problem("xdm-patient-missing", f"{where}/patientId", "warning")
     if not entry.member:
         yield Problem("xdm-not-a-member", where, "warning")
+
+
+def submitted(of: SubmissionSet, where: str) -> Iterator[Problem]:
+    """What a submission set lacks by itself."""
+    required = {"uniqueId": of.unique_id, "sourceId": of.source_id, "submissionTime": of.at}
+    for name, value in required.items():
+        if not value:
+            yield Problem("xdm-attribute-missing", f"{where}/{name}", "error")
 
 
 def octets(size: str) -> int:
