@@ -120,7 +120,7 @@ def test_faults_of_other_forms(tmp_path: Path, mapping: str, fault: str) -> None
         (SAMPLE.replace("# expect: accepted (document)\n", ""), "m.sample:2: nothing says how this line must be read"),
         (SAMPLE.replace('"OK"', '"CANARI"'), "m.sample:3: the field status holds a word that `status` does not know"),
         (SAMPLE.replace('"OK"', "null"), "m.sample:3: this sample cannot be read: log-status-missing at field status"),
-        (SAMPLE.replace("2026-03-02T", "CANARI"), "m.sample:3: this sample cannot be read: log-time-missing at field at"),
+        (SAMPLE.replace("2026-03-02T", "CANARI"), "m.sample:3: this sample cannot be read: log-time-unreadable at field at"),
         (SAMPLE.replace('"1.2.250.1.999.1"}', '"1.2", "ins": "CANARI"}'), "m.sample:3: this sample is read with a remark: log-ins-root-unknown at field ins_root"),
         ("", "m.sample: no sample tells an outcome"),
         ("# expect: accepted\nCANARI\n", "m.sample:2: this sample cannot be read: log-not-json at line"),

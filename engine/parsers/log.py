@@ -23,11 +23,12 @@ from engine.parsers.parsed import Parsed
 
 CODES: Final[dict[str, str]] = {
     **log_lines.CODES,
-    "log-time-missing": "A line of the log has no time that could be read (`at`). Correct `time` or `zone` of the mapping.",
+    "log-time-missing": "A line of the log has no time (`at`). Correct `fields.at` of the mapping.",
+    "log-time-unreadable": "The time of a line of the log (`at`) is there and could not be read. Correct `time` or `zone` of the mapping.",
     "log-status-missing": "A line of the log does not say what became of the submission. Correct `fields.status` of the mapping.",
     "log-status-unknown": "The log uses a word of outcome that the mapping does not know: the line was not counted. Add it to `status`.",
     "log-request-unknown": "The log uses a word that the mapping does not know for `request`: read as initial. Add it to `requests`.",
-    "log-time-unreadable": "A date of the document in the log could not be read, and is unknown. Correct `times` of the mapping.",
+    "log-date-unreadable": "A date of the document in the log could not be read, and is unknown. Correct `times` of the mapping.",
     "log-version-unreadable": "The version of the document in the log is no whole number, and is unknown. Correct the mapping.",
     "log-field-not-clean": "An identifier of the log holds characters that could not be read, or is too long: it was not used.",
     "log-ins-root-unknown": "The log gives a matricule without the OID of an INS authority: it was not used. Correct `ins_root`.",
@@ -36,7 +37,7 @@ CODES: Final[dict[str, str]] = {
     "log-names-nobody": "A line of the log says that something was sent, but names neither patient nor venue: it was not counted.",
 }
 
-REJECTIONS: Final = frozenset({*log_lines.REJECTIONS, "log-time-missing", "log-status-missing"})
+REJECTIONS: Final = frozenset({*log_lines.REJECTIONS, "log-time-missing", "log-time-unreadable", "log-status-missing"})
 
 _LONGEST: Final = 512
 _BOM: Final = "\ufeff"
@@ -154,12 +155,12 @@ def examiner(mapping: LogMapping) -> Examine:
             return _PASSED_OVER
         at = moment("at")
         if not at:
-            raise ParseError("log-time-missing", "field at")
+            raise ParseError("log-time-unreadable" if values["at"] else "log-time-missing", "field at")
         dates = {}
         for name in MOMENTS[1:]:
             dates[name] = moment(name)
             if values[name] and not dates[name]:
-                values.flag("log-time-unreadable", name)
+                values.flag("log-date-unreadable", name)
         if not status:
             values.flag("log-status-unknown", "status")
             facts: tuple[AnyFact, ...] = ()

@@ -211,7 +211,7 @@ class TestOddities:
         ("line", "code", "where"),
         [
             (raw("", visit="26"), "log-status-missing", "field status"),
-            (raw(visit="26", time="hier"), "log-time-missing", "field at"),
+            (raw(visit="26", time="hier"), "log-time-unreadable", "field at"),
             (raw(visit="26", time=None), "log-time-missing", "field at"),
             (b"{", "log-not-json", "line"),
             (b"[1]", "log-not-json", "line"),
@@ -257,7 +257,7 @@ class TestOddities:
         parsed = read(raw(document_id="1.2.3", visit="26", created="demain", version="2.1", request="peut-être"))
         found = document(parsed)
         assert (found.created, found.version, found.request) == (0, 0, "initial")
-        assert sorted(codes(parsed)) == ["log-request-unknown", "log-time-unreadable", "log-version-unreadable"]
+        assert sorted(codes(parsed)) == ["log-date-unreadable", "log-request-unknown", "log-version-unreadable"]
 
     def test_lines_of_other_events_are_passed_over(self) -> None:
         """They give neither fact nor remark, however odd they are."""
