@@ -77,7 +77,7 @@ class Watch:
         """Begin to watch. Raises :class:`ConfigError` when files cannot be moved out of the folder."""
         path = self.folder
         try:
-            for name in (DONE, FAILED):
+            for name in (FAILED,) if self._delete else (DONE, FAILED):
                 (path / name).mkdir(exist_ok=True)
         except OSError as error:
             reason = (error.strerror or "it cannot be used").lower()
