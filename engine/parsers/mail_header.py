@@ -36,7 +36,8 @@ Fields = dict[str, list[bytes]]
 
 _END: Final = re.compile(rb"\n(?:\r?\n|(?=--))")
 _EMPTY: Final = re.compile(rb"\r?\n")
-_FIELD: Final = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:((?:[^\n]*\n[ \t])*+[^\n]*)", re.MULTILINE)
+# At the beginning of a line; of the payload too, after a byte order mark.
+_FIELD: Final = re.compile(rb"(?<![^\n\xbf])([!-9;-~]{1,200})[ \t]*:((?:[^\n]*\n[ \t])*+[^\n]*)")
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _WORD: Final = re.compile(r"=\?([^\s?*]{1,60})(?:\*[^\s?]{0,20})?\?([bBqQ])\?([^?]{0,8192})\?=")

@@ -106,5 +106,5 @@ class _Reading:
         if local and domain and len(address) <= LONGEST:
             self.addresses.append(address)
             self._given = True
-        elif address and "=?" not in text:
+        elif text.strip() and "=?" not in text:
             self.unreadable += 1
