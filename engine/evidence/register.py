@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
@@ -140,7 +139,7 @@ class Register:
 
     def records(self, finess: str = "") -> list[Record]:
         """Every test that can be read, the oldest first; of one establishment, when it is given."""
-        found = [record for name in self._names(finess) if (record := self.read(name)) is not None]
+        found = [record for name in self.names(finess) if (record := self.read(name)) is not None]
         return sorted(found, key=lambda record: (record.trial.at, record.trial.id))
 
     def read(self, name: str) -> Record | None:
@@ -166,13 +165,14 @@ class Register:
         """The folder of a test."""
         return self.folder / name
 
-    def _names(self, finess: str) -> Iterator[str]:
+    def names(self, finess: str = "") -> list[str]:
+        """The names of the tests, the oldest of an establishment first; none when the folder is not there."""
         try:
             with os.scandir(self.folder) as entries:
-                names = [entry.name for entry in entries]
+                found = [entry.name for entry in entries]
         except OSError:
-            return iter(())
-        return (name for name in sorted(names) if _ID.fullmatch(name) and name.startswith(finess))
+            return []
+        return sorted(name for name in found if _ID.fullmatch(name) and name.startswith(finess))
 
     def _write(self, path: Path, content: bytes) -> None:
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

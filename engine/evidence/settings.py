@@ -242,6 +242,14 @@ class Declaration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         ),
     ] = ""
 
+    def __post_init__(self) -> None:
+        """The dates must be dates."""
+        for day in filter(None, (self.declared, self.open_since)):
+            try:
+                date.fromisoformat(day)
+            except ValueError:
+                raise ValueError(f"mailbox: {day} is not a date: write it as 2026-03-10") from None
+
 
 class Sender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One establishment that proves PS4.1."""

@@ -111,8 +111,6 @@ class Sheet(FPDF):
 
     def title_block(self, over: str, title: str, under: str) -> None:
         """The head of the document."""
-        self.set_fill_color(*ACCENT)
-        self.rect(18, 16, 1.6, 23, style="F")
         self.set_xy(24, 16)
         self.pen(8.5, MUTED, "B")
         self.text_block(over, height=4.6, x=24)
@@ -120,7 +118,9 @@ class Sheet(FPDF):
         self.text_block(title, height=9, x=24)
         self.pen(10, INK)
         self.text_block(under, height=5.2, x=24)
-        self.set_y(max(self.get_y(), 39) + 5)
+        self.set_fill_color(*ACCENT)
+        self.rect(18, 16.4, 1.6, self.get_y() - 16.2, style="F")
+        self.ln(5)
 
     def section(self, title: str, room: float = 28) -> None:
         """A heading, never alone at the foot of a page."""
@@ -273,6 +273,18 @@ class Sheet(FPDF):
                 WIDTH, 4.8, f" {self.printable(line)}", align="L", fill=True, new_x=XPos.LMARGIN, new_y=YPos.NEXT
             )
         self.ln(2)
+
+    def signature(self, *labels: str) -> None:
+        """A box to sign in."""
+        self.room(27)
+        self.ln(2)
+        top = self.get_y()
+        self._frame(top, top + 23)
+        self.pen(8.6, MUTED)
+        for index, label in enumerate(labels):
+            self.set_xy(21 + index * 50, top + 2)
+            self.cell(50, 5, french(label))
+        self.set_xy(18, top + 25)
 
     def written(self) -> bytes:
         """The file."""
