@@ -67,12 +67,13 @@ class Folder:
 class Files:
     """The files of one archive, by their path in one letter case."""
 
-    __slots__ = ("_archive", "_loaded", "_names", "_paths", "folders")
+    __slots__ = ("_archive", "_folders", "_loaded", "_names", "_paths", "folders")
 
     def __init__(self, archive: Zip) -> None:
         self._archive = archive
         self._paths: dict[str, Entry] = {}
         self._names: dict[str, list[Entry]] = {}  # by the last part of their path
+        self._folders: dict[str, list[tuple[str, Entry]]] = {}  # name and entry, by the rest of it
         self._loaded: dict[int, File] = {}
         self.folders: list[Folder] = []
         for entry in archive.entries:
@@ -82,6 +83,7 @@ class Files:
             self._paths.setdefault(path, entry)
             folder, _, name = path.rpartition("/")
             self._names.setdefault(name, []).append(entry)
+            self._folders.setdefault(folder, []).append((name, entry))
             steps = folder.split("/")
             if name == _METADATA and _ROOT in steps:
                 root = "/".join(steps[: steps.index(_ROOT) + 1])
@@ -118,9 +120,8 @@ class Files:
 
     def unnamed(self, folder: Folder) -> Iterator[tuple[str, str]]:
         """Name (lower case) and place of the files of a folder that no URI led to."""
-        for path, entry in self._paths.items():
-            above, _, name = path.rpartition("/")
-            if above == folder.path and entry.number not in self._loaded and name != _METADATA:
+        for name, entry in self._folders[folder.path]:
+            if entry.number not in self._loaded and name != _METADATA:
                 yield name, entry.where
 
     def nested(self) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from engine.errors import ParseError
-from engine.parsers import ebrim, identifiers, soap
+from engine.parsers import ebrim, identifiers, soap_reader
 from engine.parsers.ebrim import RegistryObject
 
 CODES: Final[dict[str, str]] = {
@@ -29,6 +29,7 @@ SET_SOURCE: Final = "urn:uuid:554ac39e-e3fe-47fe-b233-965d2a147832"
 AUTHOR: Final = "urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d"
 
 _TOO_LARGE: Final = frozenset({"soap-too-deep", "soap-too-large", "registry-too-large"})
+_PASSED: Final = frozenset({"ValueList", "Name"})
 _INSIDE: Final = (["ExtrinsicObject"], ["RegistryPackage"], ["Association"])
 _REPLACES: Final = frozenset({"RPLC", "XFRM_RPLC"})
 _COPIES: Final = frozenset({"XFRM", "XFRM_RPLC"})
@@ -112,8 +113,12 @@ class _Registry(ebrim.Registry):
 
     def start(self, path: list[str], attributes: dict[str, str], place: int) -> bool:
         """See :class:`engine.parsers.soap_reader.Sink`."""
-        wanted = super().start(path, attributes, place)
         name = path[-1]
+        if name == "Value":
+            return self._slot is not None or bool(self._unread)
+        if name in _PASSED:  # half of all elements
+            return False
+        wanted = super().start(path, attributes, place)
         if name == "Classification":
             self._scheme = attributes.get("classificationScheme", "").strip().lower()
             self._code = attributes.get("nodeRepresentation", "").strip()
@@ -132,15 +137,17 @@ class _Registry(ebrim.Registry):
             if path[-2:-1] in _INSIDE:
                 self._about = id(self._object[-1])
             self._unread = attributes.get("name", "").strip() if self._slot is None else ""
-        elif name == "Value":
-            return wanted or bool(self._unread)
         return wanted
 
     def end(self, path: list[str], text: str, place: int) -> None:
         """See :class:`engine.parsers.soap_reader.Sink`."""
-        if path[-1] == "Value" and self._unread:
+        name = path[-1]
+        if name in _PASSED:
+            return
+        if name == "Value" and self._unread:
             self._heard(text.strip(), inside=path[-4:-3] == ["Classification"])
-        elif path[-1] == "Slot":
+            return
+        if name == "Slot":
             self._unread = ""
         super().end(path, text, place)
 
@@ -171,7 +178,7 @@ def read(data: bytes) -> Metadata:
     """Read one METADATA.XML. Raises :class:`ParseError` with a code of :data:`CODES` at a byte, and nothing else."""
     registry = _Registry()
     try:
-        soap.read(data, registry)
+        soap_reader.walk(data, registry)
     except ParseError as error:
         if error.code == "soap-doctype":
             code = "xdm-metadata-doctype"
