@@ -212,11 +212,7 @@ class Session:
         """Log in, with what the server offers, and learn what it can do then."""
         protocol = self.protocol
         if protocol.state == "NONAUTH":
-            try:
-                status, _ = await self._run(*self._authentication(login))
-            except ImapError as error:
-                # Some servers close on a refused login.
-                raise self._failed("imap-login" if error.code in ("imap-bye", "imap-lost") else error.code) from None
+            status, _ = await self._run(*self._authentication(login))
             if status != "OK":
                 raise self._failed("imap-login")
             protocol.state = "AUTH"
