@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import Flag, ParseError
 from engine.facts import AUDIT, AnyFact, Submission
-from engine.parsers import names, submissions
+from engine.parsers import dtm, names, submissions
 from engine.parsers.format import Format
 from engine.parsers.parsed import Parsed
 
 if TYPE_CHECKING:
     from engine.parsers.context import Context
-    from engine.parsers.dtm import Zone
 
 # Usual messages have 2 to 10 kB. The limits are far above, and below what would cost anything.
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -70,10 +69,6 @@ _MAX_OBJECTS: Final = 256
 _EVENT: Final = "/AuditMessage/EventIdentification"
 _OBJECT: Final = "/AuditMessage/ParticipantObjectIdentification"
 
-_INSTANT: Final = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)[Tt ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,]\d{1,12})?)?(?:([Zz])|([+-]\d\d)(?::?(\d\d))?)?",
-    re.ASCII,
-)
 _TRANSACTION: Final = re.compile(r"ITI-[0-9]{1,3}", re.ASCII)
 _DECLARED: Final = re.compile(rb"\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 _LATIN: Final = re.compile(rb"(?:iso-?8859-?1|latin-?1)", re.IGNORECASE)
@@ -99,19 +94,6 @@ _ENTITIES: Final = frozenset(
 )
 
 
-def instant(text: str, zone: Zone) -> int:
-    """Seconds since 1970-01-01 UTC of an ISO 8601 date and time (RFC 3339, XML Schema dateTime); 0 when it is none.
-
-    Without an offset it is the local time of ``zone``. Never raises.
-    """
-    match = _INSTANT.fullmatch(text.strip()) if len(text) <= 64 else None
-    if match is None:
-        return 0
-    year, month, day, hour, minute, second, utc, east, minutes = match.groups()
-    offset = "Z" if utc else f"{east}{minutes or '00'}" if east else ""
-    return zone.seconds(f"{year}{month}{day}{hour}{minute}{second or '00'}{offset}".encode())
-
-
 def parse(payload: bytes, context: Context) -> Parsed:
     """Read one audit message. Raises :class:`ParseError` and nothing else, whatever the bytes."""
     return read(payload, context)
@@ -122,7 +104,7 @@ def read(payload: bytes, context: Context, header_at: int = 0) -> Parsed:
     text, utf8 = _utf8(payload)
     found = _Reader().read(text)
     flags = [] if utf8 else [Flag("audit-not-utf8", "message")]
-    at = instant(found.at, context.zone)
+    at = dtm.iso(found.at, context.zone)
     if not at:
         at = header_at
         flags.append(Flag("audit-without-time", f"{_EVENT}/@EventDateTime"))

@@ -1,8 +1,10 @@
-"""Dates of HL7 v2 (TS, DTM) and of CDA (TS) as whole seconds since 1970-01-01 UTC.
+"""Dates of HL7 v2 (TS, DTM) and of CDA (TS), and of ISO 8601, as whole seconds since 1970-01-01 UTC.
 
 ``YYYY[MM[DD[HH[MM[SS[.S...]]]]]][+/-ZZZZ]`` (HL7 v2.5 chapter 2, TS). Without an offset the time is the sender's local time: a
 :class:`Zone` is therefore part of a feed. An hour that happens twice (the night of late October) is read as its first
 occurrence. Fractions of a second are dropped.
+
+Everything else that is read (XML, JSON, logs) writes ISO 8601 in one of its ways: :func:`iso`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,14 @@ from zoneinfo import ZoneInfo
 _DTM: Final = re.compile(
     rb"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d+)?)?)?)?)?)?(?:([+-])(\d\d):?(\d\d)|Z)?",
 )
+# RFC 3339, XML Schema (dateTime), FHIR (date, dateTime, instant), and the basic form without separators.
+_ISO: Final = re.compile(
+    r"(\d{4})(?:-?(\d\d)(?:-?(\d\d)(?:[Tt _](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,]\d+)?)?)?(?:([Zz])|([+-]\d\d)(?::?(\d\d))?)?)?)?)?",
+    re.ASCII,
+)
+YEAR, DAY, MINUTE, SECOND = 1, 3, 5, 6
+"""What a date must tell at least, for :func:`iso`."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Placeholders such as 00010101 or 99991231 stand for "unknown" or "never ends": they are no time of a stay.
@@ -104,3 +114,16 @@ class Zone:
 
 def _seconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(seconds=1)
+
+
+def iso(text: str, zone: Zone, least: int = MINUTE) -> int:
+    """Seconds since 1970-01-01 UTC of an ISO 8601 date or date and time; 0 when it is none, a placeholder, or tells less than ``least``.
+
+    Without an offset it is the local time of ``zone``. A leap second (:60) is the second before it. Never raises.
+    """
+    match = _ISO.fullmatch(text.strip()) if len(text) <= 64 else None
+    if match is None or match[least] is None:
+        return 0
+    year, month, day, hour, minute, second, utc, east, minutes = match.groups("")
+    offset = "Z" if utc else f"{east}{minutes or '00'}" if east else ""
+    return zone.seconds(f"{year}{month}{day}{hour}{minute}{'59' if second == '60' else second}{offset}".encode())

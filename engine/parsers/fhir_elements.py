@@ -14,6 +14,7 @@ import pybase64
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
 from engine.errors import ParseError
+from engine.parsers import dtm
 from engine.parsers.context import Context
 
 CODES: Final[dict[str, str]] = {
@@ -39,9 +40,6 @@ ABSENT: Final = Raw(b"")
 _PLACE: Final = re.compile(r"at `\$((?:\.[A-Za-z]+|\[\.\.\.\]|\[[0-9]+\])*)`")
 _BYTE: Final = re.compile(r"\(byte ([0-9]+)\)")
 _STEP: Final = re.compile(r"\[\.\.\.\]")
-_TIME: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?:(Z)|([+-]\d\d):(\d\d))?)?)?)?", re.ASCII
-)
 _SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}", re.ASCII)
 
 
@@ -212,18 +210,11 @@ def crowded(body: memoryview) -> bool:
 
 
 def seconds(text: str | None, context: Context) -> int:
-    """Seconds since 1970-01-01 UTC of a FHIR date, dateTime or instant; 0 when absent or unreadable.
+    """Seconds since 1970-01-01 UTC of a FHIR date, dateTime or instant, at any precision; 0 when absent or unreadable.
 
     Without a zone (only a date may lack it) it is the local time of the feed.
     """
-    match = _TIME.fullmatch(text) if text and len(text) <= 40 else None
-    if match is None:
-        return 0
-    year, month, day, hour, minute, second, utc, east, rest = match.groups(default="")
-    if second == "60":  # a leap second, which FHIR allows
-        second = "59"
-    zone = "Z" if utc else east + rest
-    return context.zone.seconds(f"{year}{month}{day}{hour}{minute}{second}{zone}".encode())
+    return dtm.iso(text, context.zone, dtm.YEAR) if text else 0
 
 
 def sha1(text: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from engine.parsers.dtm import Zone
+from engine.parsers.dtm import DAY, Zone, iso
 from engine.parsers.log_mapping import EPOCH, EPOCH_MS, HL7_TIME, ISO8601
 
 Read = Callable[[str, Zone], int]
@@ -17,7 +17,6 @@ _ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = -2_208_988_800  # 1900, as engine.parsers.dtm
 _LAST: Final = 7_258_118_400  # 2200
 _NUMBER: Final = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]{1,12})?", re.ASCII)
-_DATE: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}(?![0-9])", re.ASCII)
 _LONGEST: Final = 64
 _KNOWN: Final = datetime(2026, 3, 12, 10, 15, 42, tzinfo=UTC)
 
@@ -30,10 +29,10 @@ def reader(form: str) -> Read | None:
     if form == HL7_TIME:
         return lambda text, zone: zone.seconds(text.encode("utf-8", "replace"))
     if form == ISO8601:
-        return lambda text, zone: _of(text, zone, datetime.fromisoformat) if _DATE.match(text) else 0
+        return lambda text, zone: iso(text, zone, DAY)
     if not _tells_the_day(form):
         return None
-    return lambda text, zone: _of(text, zone, lambda clear: datetime.strptime(clear, form))  # noqa: DTZ007 - in _of
+    return lambda text, zone: _patterned(text, zone, form)
 
 
 def _tells_the_day(form: str) -> bool:
@@ -53,11 +52,11 @@ def _epoch(text: str, divisor: int) -> int:
     return seconds if _FIRST <= seconds < _LAST else 0
 
 
-def _of(text: str, zone: Zone, read: Callable[[str], datetime]) -> int:
+def _patterned(text: str, zone: Zone, form: str) -> int:
     if len(text) > _LONGEST:
         return 0
     try:
-        moment = read(text)
+        moment = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is put on below
         if moment.tzinfo is None:
             return zone.seconds(b"%04d%02d%02d%02d%02d%02d" % moment.timetuple()[:6])
         seconds = (moment - _ZERO) // timedelta(seconds=1)

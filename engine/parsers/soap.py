@@ -7,18 +7,14 @@ SOAP 1.1 envelope under a SOAP 1.2 media type.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from engine.parsers import soap_reader
+from engine.parsers import dtm, soap_reader
 from engine.parsers.dtm import Zone
 
 _RESOURCE: Final = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
 _ADDRESSING: Final = frozenset({"MessageID", "RelatesTo", "Action"})
-_ISO: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)?",
-    re.ASCII,
-)
+_UTC: Final = Zone("UTC")
 
 
 class Envelope:
@@ -30,7 +26,7 @@ class Envelope:
         self.message_id = ""
         self.relates_to = ""
         self.action = ""
-        self.created = ""  # DTM, with its offset
+        self.created = 0  # seconds since 1970-01-01 UTC
         self.patient = ""  # CX of the security token's resource-id
         self.body = ""  # local name of what the body holds; of the root, without envelope
         self._body = body
@@ -75,7 +71,7 @@ class Envelope:
         elif name == "Action":
             self.action = self.action or text
         elif name == "Created":
-            self.created = self.created or _dtm(text)
+            self.created = self.created or dtm.iso(text, _UTC, dtm.SECOND)
         else:
             self.patient = self.patient or text
 
@@ -96,10 +92,3 @@ def utc(zone: Zone, text: str) -> int:
     """Seconds of a DTM that is UTC unless it says otherwise (IHE ITI TF-3 table 4.2.3.1.7-2); 0 when it is none."""
     bare = text.strip()
     return zone.seconds((f"{bare}Z" if bare.isdigit() else bare).encode("ascii", "replace"))
-
-
-def _dtm(iso: str) -> str:
-    found = _ISO.fullmatch(iso)
-    if found is None:
-        return ""
-    return "".join(found.groups("Z")).replace(":", "")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import Flag, ParseError
-from engine.parsers import atna
+from engine.parsers import atna, dtm
 from engine.parsers.format import HEAD, Format
 from engine.parsers.parsed import Parsed
 from engine.parsers.syslog_frames import Framer
@@ -50,7 +50,7 @@ def parse(payload: bytes, context: Context) -> Parsed:
     named = header is not None and header["id"] in _AUDIT_IDS
     if header is None:
         header = _OLD.match(payload)
-    at = atna.instant((header["time"] or b"").decode("ascii", "replace"), context.zone) if header is not None else 0
+    at = dtm.iso((header["time"] or b"").decode("ascii", "replace"), context.zone) if header is not None else 0
     content = payload[header.end() :] if header is not None else payload
     start = _begins(content)
     if start < 0 and not named:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import Flag, ParseError
 from engine.facts import TRANSACTION, Entry, Outcome
-from engine.parsers import ebrim, http_head, names, soap, submissions, xds_message
+from engine.parsers import ebrim, http_head, names, submissions, xds_message
 from engine.parsers.parsed import Parsed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def answered(message: Message, context: Context, name: str) -> Parsed:
     related = message.envelope.relates_to or message.correlation
     if not related:
         raise ParseError("response-without-relates-to", "Envelope/Header")
-    at = _time(message, context)
+    at = _time(message)
     outcome = submissions.outcome(
         at=at,
         key=submissions.message_key(context, related),
@@ -69,7 +69,7 @@ def answered(message: Message, context: Context, name: str) -> Parsed:
 def fault(message: Message, context: Context) -> Parsed:
     """A SOAP fault: the request was refused before the DMP judged it. Raises :class:`ParseError` when it relates to nothing."""
     related = message.envelope.relates_to or message.correlation
-    return _technical(related, SOAP_FAULT, _time(message, context), context, message.flags)
+    return _technical(related, SOAP_FAULT, _time(message), context, message.flags)
 
 
 def http_error(http: http_head.HttpMessage, relates_to: str, context: Context) -> Parsed:
@@ -80,7 +80,7 @@ def http_error(http: http_head.HttpMessage, relates_to: str, context: Context) -
 
 def found(message: Message, context: Context) -> Parsed:
     """An ITI-18 answer: for each document, its entryUUID beside its uniqueId. Nothing else is learnt of it."""
-    at = _time(message, context)
+    at = _time(message)
     flags = list(message.flags)
     facts = []
     for number, entry in enumerate(message.registry.entries, 1):
@@ -140,5 +140,5 @@ def _control(related: str) -> bytes:
     return b"response:" + related.encode("utf-8", "replace")
 
 
-def _time(message: Message, context: Context) -> int:
-    return http_head.date(message.http.headers) or soap.utc(context.zone, message.envelope.created)
+def _time(message: Message) -> int:
+    return http_head.date(message.http.headers) or message.envelope.created

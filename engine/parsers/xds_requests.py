@@ -216,7 +216,7 @@ class _Request:
         return soap.utc(self.context.zone, text)
 
     def _transport_time(self) -> int:
-        return self._utc(self.message.envelope.created) or http_head.date(self.message.http.headers)
+        return self.message.envelope.created or http_head.date(self.message.http.headers)
 
     def _parsed(self, facts: list[Document]) -> Parsed:
         return Parsed(

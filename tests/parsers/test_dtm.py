@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.parsers import dtm
 from engine.parsers.dtm import Zone
 
 PARIS = Zone("Europe/Paris")
@@ -87,3 +88,73 @@ def test_the_cache_changes_nothing(moment: datetime) -> None:
 def test_no_bytes_make_it_fail(text: bytes) -> None:
     """Any bytes give a number."""
     assert isinstance(PARIS.seconds(text), int)
+
+
+class TestIso:
+    """ISO 8601 as XML Schema, RFC 3339, FHIR and logs write it."""
+
+    AT = utc(2026, 3, 10, 15, 20, 5)
+
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("2026-03-10T16:20:05.120+01:00", AT),
+            ("2026-03-10T15:20:05Z", AT),
+            ("2026-03-10t15:20:05.999999z", AT),
+            ("2026-03-10 16:20:05,120+0100", AT),
+            ("2026-03-10_16:20:05", AT),
+            ("2026-03-10T16:20:05+01", AT),
+            ("2026-03-10T16:20:05", AT),
+            ("20260310T162005", AT),
+            ("20260310T152005Z", AT),
+            ("2026-03-10T16:20+01:00", AT - 5),
+            ("  2026-03-10T16:20:05-00:00 ", AT + 3600),
+            ("2026-03-10T16:20:60", AT + 54),
+            ("", 0),
+            ("2026-03-10", 0),
+            ("2026-03-10T16", 0),
+            ("2026-02-30T10:00:00Z", 0),
+            ("2026-03-10T24:00:00Z", 0),
+            ("2026-03-10T16:20:05+99:99", 0),
+            ("2026-03-10T16:20:05+01:", 0),
+            ("2026-03-10T16:20:05Z+01:00", 0),
+            ("2026-03-10+01:00", 0),
+            ("0001-01-01T00:00:00Z", 0),
+            ("٢٠٢٦-03-10T16:20:05Z", 0),
+            ("2026-03-10T16:20:05" + "0" * 1000, 0),
+        ],
+    )
+    def test_instants(self, text: str, seconds: int) -> None:
+        """With an offset, in UTC, in the feed's local time; what is none is 0."""
+        assert dtm.iso(text, PARIS) == seconds
+
+    @pytest.mark.parametrize(
+        ("text", "told", "seconds"),
+        [
+            ("2026", dtm.YEAR, utc(2025, 12, 31, 23)),
+            ("2026-03", dtm.YEAR, utc(2026, 2, 28, 23)),
+            ("2026-03-10", dtm.DAY, utc(2026, 3, 9, 23)),
+            ("20260310", dtm.DAY, utc(2026, 3, 9, 23)),
+            ("2026-03-10T16:20", dtm.MINUTE, AT - 5),
+            ("2026-03-10T16:20:05", dtm.SECOND, AT),
+        ],
+    )
+    def test_what_must_be_told(self, text: str, told: int, seconds: int) -> None:
+        """A date tells no time, a year no day: whoever asks says what it must tell at least."""
+        for least in (dtm.YEAR, dtm.DAY, dtm.MINUTE, dtm.SECOND):
+            assert dtm.iso(text, PARIS, least) == (seconds if least <= told else 0)
+
+    @given(st.text(max_size=40) | st.from_regex(dtm._ISO, fullmatch=True))
+    def test_never_raises(self, text: str) -> None:
+        """Whatever the text, a number."""
+        assert isinstance(dtm.iso(text, PARIS, dtm.YEAR), int)
+
+    @given(
+        st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+        st.sampled_from(["seconds", "milliseconds", "microseconds"]),
+    )
+    def test_what_python_writes(self, moment: datetime, precision: str) -> None:
+        """Any moment of these centuries, at any precision."""
+        assert dtm.iso(moment.isoformat(timespec=precision), PARIS) == (
+            moment - datetime(1970, 1, 1, tzinfo=UTC)
+        ) // timedelta(seconds=1)

@@ -221,18 +221,19 @@ class TestEnvelope:
         assert PATIENT not in repr(found)
 
     @pytest.mark.parametrize(
-        ("written", "dtm"),
+        ("written", "seconds"),
         [
-            ("2026-03-10T15:20:05Z", "20260310152005Z"),
-            ("2026-03-10T15:20:05.123+01:00", "20260310152005+0100"),
-            ("2026-03-10T15:20:05", "20260310152005Z"),
-            ("yesterday", ""),
+            ("2026-03-10T15:20:05Z", 1_773_156_005),
+            ("2026-03-10T16:20:05.123+01:00", 1_773_156_005),
+            ("2026-03-10T15:20:05", 1_773_156_005),
+            ("2026-03-10T15:20", 0),
+            ("yesterday", 0),
         ],
     )
-    def test_created(self, written: str, dtm: str) -> None:
-        """The time of the security header's Timestamp; that of a token is another."""
+    def test_created(self, written: str, seconds: int) -> None:
+        """The time of the security header's Timestamp, in UTC unless it says otherwise; that of a token is another."""
         header = f"<w:Security><w:UsernameToken><u:Created>1999-01-01T00:00:00Z</u:Created></w:UsernameToken><u:Timestamp><u:Created>{written}</u:Created></u:Timestamp></w:Security>"
-        assert read(envelope("<x/>", header=header)).created == dtm
+        assert read(envelope("<x/>", header=header)).created == seconds
 
     def test_without_envelope(self) -> None:
         """A lone body is what it is."""
