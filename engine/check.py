@@ -296,7 +296,7 @@ def render(results: Sequence[Result], console: Console) -> None:
             continue
         if result.xdm is not None:
             content = check_xdm.content(result.xdm)
-            remarks = check_xdm.listed(result.xdm.problems)
+            remarks = check_xdm.counted(result.xdm.problems)
             table.add_row(check_document.mark(result.ok), Text(name), content, "", "", "", "", remarks)
             for mark, place, *cells in check_xdm.rows(result.xdm):
                 table.add_row(mark, "", Text(place), *cells)
@@ -319,6 +319,11 @@ def render(results: Sequence[Result], console: Console) -> None:
         for row in check_traces.rows(result.trace, _remedies()) if result.trace is not None else ():
             table.add_row("", "", *map(Text, row))
     console.print(table)
+    for result in results:
+        if result.xdm is not None and result.xdm.problems:
+            console.print(Text(Path(result.file).name))
+            for line in check_xdm.explained(result.xdm):
+                console.print(line)
     outcomes = [outcome for result in results if result.trace is not None for outcome in result.trace.outcomes]
     for code, advice in check_traces.meanings(outcomes, _remedies()).items():
         console.print(Text(f"{code}: {advice}"))

@@ -5,6 +5,7 @@ Codes, places and counts only: no name of a file, no identifier, no value of the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -12,10 +13,12 @@ from msgspec import Struct
 
 from engine import check_document
 from engine.check_document import NOBODY, Document
+from engine.codes import codes
 from engine.parsers import ins, kinds, xdm, xdm_metadata
 from engine.parsers.xdm import Problem, XdmDocument
+from engine.parsers.xdm_checks import Severity
 
-_COLOURS: Final = {"error": "red", "warning": "yellow", "info": "dim"}
+_COLOURS: Final[dict[Severity, str]] = {"error": "red", "warning": "yellow", "info": "dim"}
 _WORDS: Final = {"cda": "CDA", "pdf": "PDF", "other": "file"}
 _ACTIONS: Final = {"D": "deletion", "C": "replacement"}
 
@@ -104,17 +107,31 @@ def rows(found: Xdm) -> Iterator[tuple[Any, ...]]:
         word = f"{_WORDS[document.format]} copy" if part.copy else _WORDS[document.format]
         asked = f" ({_ACTIONS[part.action]})" if part.action else ""
         cells = check_document.cells(document)
-        yield check_document.mark(document.ok), f"  {word}{asked} {document.where}", *cells
+        yield check_document.mark(document.ok), f"  {word}{asked} {_short(document.where)}", *cells
 
 
-def listed(problems: Iterable[Problem]) -> Any:
-    """Problems for people, a line each, the worst first."""
+def _short(where: str) -> str:
+    return where.replace("ExtrinsicObject", "…")
+
+
+def counted(problems: Iterable[Problem]) -> Any:
+    """How many problems there are of each severity, for people."""
+    from rich.text import Text
+
+    number = Counter(problem.severity for problem in problems)
+    words = [Text(f"{number[word]} {word}", _COLOURS[word]) for word in _COLOURS if number[word]]
+    return Text(", ").join(words)
+
+
+def explained(found: Xdm) -> Iterator[Any]:
+    """Each problem for people, the worst first; what a code means is said once, under the first."""
     from rich.text import Text
 
     order = list(_COLOURS)
-    text = Text()
-    for problem in sorted(problems, key=lambda one: order.index(one.severity)):
-        text.append(problem.severity, _COLOURS[problem.severity])
-        text.append(f" {problem.code} ({problem.where})\n")
-    text.rstrip()
-    return text
+    seen: set[str] = set()
+    for problem in sorted(found.problems, key=lambda one: order.index(one.severity)):
+        line = Text("  ").append(problem.severity, _COLOURS[problem.severity])
+        yield line.append(f" {problem.code} ({problem.where})")
+        if problem.code not in seen:
+            seen.add(problem.code)
+            yield Text(f"    {codes()[problem.code]}", "dim")

@@ -260,3 +260,34 @@ def forged(*entries: Raw, **end: int) -> bytes:
 def raws(contents: Mapping[str, bytes] | None = None) -> list[Raw]:
     """The entries of an archive, to be forged further."""
     return [Raw(name.encode(), content) for name, content in (contents or files()).items()]
+
+
+def samples() -> dict[str, dict[str, bytes]]:
+    """The files of the archives of fixtures/xdm, by the name of the archive."""
+    national = "290067599900261^^^&1.2.250.1.213.1.4.8&ISO^NH"
+    number = "1.2.250.1.999.42.10.1002"
+    right = (
+        entry(NATIONAL, unique_id=number, patient=national),
+        submission_set(patient=national),
+        member(),
+    )
+    wrong = (entry(NATIONAL, unique_id=number, patient=national, digest="0" * 40), *right[1:])
+    prescription = (FIXTURES / "cda" / "prescription_n1.xml").read_bytes()
+    second = files(
+        entry(
+            prescription,
+            unique_id="1.2.250.1.999.42.10.1010",
+            type_code="57833-6",
+            class_code="42",
+        ),
+        submission_set(unique_id="1.2.250.1.999.42.20.9002", at="20260310152001"),
+        member(),
+        folder="IHE_XDM/SUBSET02",
+        DOC00001_XML=prescription,
+        DOC00001_PDF=PDF,
+    )
+    return {
+        "ldl_ses_n1.zip": files(*right, DOC00001_XML=NATIONAL, DOC00001_PDF=PDF),
+        "ldl_ses_n1_wrong_hash.zip": files(*wrong, DOC00001_XML=NATIONAL, DOC00001_PDF=PDF),
+        "two_subsets.zip": files(DOC00001_PDF=PDF) | second,
+    }
