@@ -173,7 +173,7 @@ def _each(found: Bundle, place: str, origin: Origin, context: Context) -> Part:
     if len(entries) > MAX_ENTRIES:
         raise ParseError("fhir-too-many", f"{place}.entry")
     batch = found.type in fhir_batch.BATCHES
-    ids = fhir_batch.batch_ids(found, dict(zip(fhir_batch.IDS, origin.ids, strict=False))) if batch else ()
+    ids = fhir_batch.batch_ids(found, dict(zip(http_head.CORRELATION, origin.ids, strict=False))) if batch else ()
     facts: list[AnyFact] = []
     flags: list[Flag] = []
     before: tuple[bytes, ...] = ()

@@ -19,9 +19,6 @@ from engine.parsers.http_head import HttpMessage
 MAX_LINES: Final = 100_000
 """Lines of one payload of NDJSON."""
 
-IDS: Final = ("x-request-id", "x-correlation-id")
-"""Header fields that join a response to its request (FHIR R4 http.html, custom headers)."""
-
 BATCHES: Final = frozenset({"batch", "batch-response"})
 
 _LEAD: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
@@ -78,8 +75,8 @@ def batch_ids(found: Bundle, headers: dict[str, str]) -> tuple[str, ...]:
 
 
 def ids(headers: dict[str, str]) -> tuple[str, ...]:
-    """X-Request-Id and X-Correlation-Id, those that are there, each once."""
-    return tuple(dict.fromkeys(value for name in IDS if _ID.fullmatch(value := headers.get(name, ""))))
+    """X-Request-Id and X-Correlation-Id, those that are there and clean, each once."""
+    return tuple(value for value in http_head.correlations(headers) if _ID.fullmatch(value))
 
 
 def _told(entry: Entry) -> bool:

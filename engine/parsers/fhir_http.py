@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct, json
 
+from engine.parsers import http_head
 from engine.receipt import Receipt
 
 CODES: Final[dict[str, str]] = {
@@ -43,7 +44,7 @@ _TYPES: Final = {
 }
 _RESOURCES: Final = ("", "/Bundle", "/AuditEvent", "/DocumentReference")
 _METADATA: Final = "/metadata"
-_IDS: Final = (b"x-request-id", b"x-correlation-id")
+_IDS: Final = tuple(name.encode() for name in http_head.CORRELATION)
 _NAMES: Final = {b"date": b"Date", b"x-request-id": b"X-Request-Id", b"x-correlation-id": b"X-Correlation-Id"}
 _PRINTABLE: Final = re.compile(rb"[ -~]{1,200}")
 # An expansion of 1 to 1 000 is the most that deflate can do.

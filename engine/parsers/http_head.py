@@ -14,6 +14,9 @@ from typing import Final, NamedTuple
 LIMIT: Final = 1 << 16
 """Bytes that a head may take; a longer one is no head."""
 
+CORRELATION: Final = ("x-request-id", "x-correlation-id")
+"""Header fields that join a response to its request, where somebody sets them (FHIR R4 http.html, custom headers; platforms do it with SOAP too)."""
+
 _VALUE: Final = 4_096  # characters of a Content-Type that are looked at
 
 _START: Final = re.compile(
@@ -112,6 +115,11 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
         for match in _PARAMETER.finditer(value[:_VALUE])
     }
     return value.partition(";")[0].strip().lower(), parameters
+
+
+def correlations(headers: dict[str, str]) -> tuple[str, ...]:
+    """The ids of :data:`CORRELATION` that are there, each once; clear."""
+    return tuple(dict.fromkeys(value for name in CORRELATION if (value := headers.get(name))))
 
 
 def status(start: str) -> int:

@@ -24,7 +24,6 @@ REJECTIONS: Final = frozenset(CODES)
 # The start tag of an element that expat has accepted.
 _TAG: Final = re.compile(rb"""<[^>"']*+(?:"[^"]*+"[^>"']*+|'[^']*+'[^>"']*+)*+>""")
 _CHARSETS: Final = frozenset({"iso-8859-1", "iso-8859-15", "windows-1252"})
-_CORRELATION: Final = ("x-request-id", "x-correlation-id")
 
 
 class Attached:
@@ -131,7 +130,7 @@ def read(payload: bytes, http: http_head.HttpMessage) -> Message:
 
 def correlation(headers: dict[str, str]) -> str:
     """The id of an HTTP exchange in its header fields (``X-Request-ID``, ``X-Correlation-ID``); empty without one."""
-    return next((headers[name] for name in _CORRELATION if headers.get(name)), "")
+    return next(iter(http_head.correlations(headers)), "")
 
 
 def _encoding(data: bytes, start: int, charset: str) -> str | None:

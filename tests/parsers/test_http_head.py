@@ -128,3 +128,11 @@ class TestValues:
         """The Date field in seconds, 0 when it is none."""
         assert http_head.date({"date": written}) == seconds
         assert http_head.date({}) == 0
+
+
+def test_what_joins_a_response_to_its_request() -> None:
+    """The ids of both header fields, each once; an empty one is none."""
+    assert http_head.correlations({"x-correlation-id": "b", "x-request-id": "a", "via": "c"}) == ("a", "b")
+    assert http_head.correlations({"x-request-id": "", "x-correlation-id": "b"}) == ("b",)
+    assert http_head.correlations({"x-request-id": "a", "x-correlation-id": "a"}) == ("a",)
+    assert http_head.correlations({}) == ()
