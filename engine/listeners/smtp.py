@@ -21,6 +21,7 @@ from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.peers import Peers
 from engine.listeners.smtp_session import Hooks, Session
 from engine.listeners.tls import Gate, TlsSettings, server_context
+from engine.parsers import mail
 
 #: Bytes of the largest mail: those of the MSSanté operators are smaller (10 to 25 MB, RFC 5322 and base64 included).
 MAX_SIZE: Final = 64 * 1024 * 1024
@@ -315,6 +316,8 @@ register(
         emits="RFC 5322 mail",
         acknowledges="SMTP reply: 250 taken, 451 refused or not now (its sender keeps it), 552 too large",
         make=SmtpListener,
-        archive="file",
+        archive="mail",
+        parse=lambda settings: mail.parse,
+        mail=True,
     )
 )
