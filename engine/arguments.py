@@ -1,0 +1,49 @@
+"""What the commands share: exit codes, the usual options, and errors that a person can mend as one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from engine.errors import ConfigError
+from engine.ledger.schema import StoreError
+from engine.resources import path as shipped
+
+FOUND_WRONG: Final = 1
+WRONG_CONFIGURATION: Final = 3
+UNKNOWN: Final = 4
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    envvar="JAUGE_CONFIG",
+    help="Configuration file (default: the shipped config/jauge.yaml; environment: JAUGE_CONFIG).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors a person can mend are one clear line and an exit code, never a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (ConfigError, StoreError) as error:
+            click.echo(f"jauge: {error}", err=True)
+            sys.exit(WRONG_CONFIGURATION)
+
+    return guarded
+
+
+def path_of(config_path: Path | None) -> Path:
+    """The configuration to use: the one given, else the shipped one."""
+    return config_path or shipped("jauge.yaml")
