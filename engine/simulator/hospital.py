@@ -23,6 +23,7 @@ from engine.simulator.stays import Reference, Stay
 from engine.simulator.traces import Traces
 from engine.simulator.traffic import FEEDS, TRACED, Envelope, Traffic
 from engine.simulator.truth import Truth, counters, truth
+from engine.simulator.truth_mail import MailTruth
 
 _HORIZON_DAYS = 160
 _GAP_DAYS = 8
@@ -96,7 +97,8 @@ class Hospital:
 
     def truth(self, today: date | None = None, count_test_ins: bool = True) -> Truth:
         """The true value of everything, on that day (default: the hospital's)."""
-        rates = truth(self.clock, self.people, self.landscape, today or self.clock.today, count_test_ins)
+        mail = MailTruth(self.people, self.mailing.directory, ())
+        rates = truth(self.clock, self.people, self.landscape, today or self.clock.today, count_test_ins, (mail.count,))
         counts = self.traffic.counts
         told = counters(self.platform)
         return Truth(rates, len(self.envelopes) - counts.passed, counts.unreadable, counts.duplicates, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from engine.simulator.applications import EXTERNAL_SENDERS, THEATRE_APPLICATIONS, THEATRE_UNITS
+from engine.simulator.correspondents import OWN_DOMAIN, TRUSTED_DOMAIN
 from engine.simulator.hospital import Hospital
 from engine.simulator.posting import CapturePost, HttpPost, LogPost, Post, SyslogPost
 from engine.simulator.render_cda import ENCOUNTER_ROOT
@@ -37,6 +39,7 @@ def configuration(
         "external_senders": list(EXTERNAL_SENDERS),
         "theatre_units": list(THEATRE_UNITS),
         "theatre_applications": list(THEATRE_APPLICATIONS),
+        "mssante_domains": [OWN_DOMAIN],
     }
     feeds = []
     for name in hospital.feeds:
@@ -48,6 +51,8 @@ def configuration(
         "store": "jauge.db",
         "keys": "keys",
         "inventory": "applications.csv",
+        "correspondents": "correspondents.csv",
+        "mssante": {"trusted_domains": [TRUSTED_DOMAIN]},
         "http": {"host": _HOST, "port": http},
         "log": {"format": "console", "level": "warning"},
         "indicators": {"count_test_ins": count_test_ins},
@@ -70,6 +75,9 @@ def _listener(feed: str, ports: dict[str, int]) -> dict[str, Any]:
 def write(folder: Path, hospital: Hospital, ports: dict[str, int], http: int, *, count_test_ins: bool = True) -> Path:
     """Writes the configuration and the inventory in the folder, and makes what the feeds need; returns the configuration."""
     (folder / "applications.csv").write_text(hospital.inventory(), encoding="utf-8")
+    directory = folder / "correspondents.csv"
+    directory.write_text(hospital.mailing.directory.table(), encoding="utf-8")
+    os.utime(directory, (hospital.clock.now, hospital.clock.now))  # D6.2 asks how old it is
     (folder / _LOG).parent.mkdir(exist_ok=True)
     (folder / _DUMPS).mkdir(exist_ok=True)
     path = folder / "jauge.yaml"

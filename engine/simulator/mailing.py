@@ -54,7 +54,7 @@ class Order:
     deletion: bool
     professional: bool  # DESTMSSANTEPS
     patient: bool  # DESTMSSANTEPAT
-    receivers: tuple[Receiver, ...]  # of its PRT
+    receivers: tuple[Receiver, ...]  # of its PRT, or of its CDA
     citizen: str  # the address of the patient, "" when it has none
     drawn: tuple[bool, bool, bool] = (
         False,
@@ -136,24 +136,35 @@ class Mailing:
         safe = bool(shown.matricule) and reachable(report.owner, shown.matricule, at)
         message.body = message.professional
         message.receivers = version.receivers if version.told_by == "prt" else ()
+        receivers = version.receivers if version.told_by == "prt" or version.form == "cda" else ()
         deletion = message.request == "deletion"
         if deletion:  # it asks for no more than what it deletes had asked for
             message.professional = message.professional and any(each.professional for each in version.orders)
             message.patient = False
-        message.patient = message.patient and (safe or not shown.matricule)
+        # Without an address beside, any mailbox that the platform speaks of is the patient's. An address that the CDA alone names, and the
+        # directory does not know, is not played beside a PRT for the patient.
+        told = any(each.address for each in receivers)
+        hidden = version.told_by == "cda" and any(each.address and self._unknown(each) for each in receivers)
+        message.patient = message.patient and not hidden and (safe or (told and not shown.matricule))
         message.citizen = citizen(shown.matricule) if message.patient else ""
-        order = Order(at, deletion, message.professional, message.patient, message.receivers, message.citizen, drawn)
+        order = Order(at, deletion, message.professional, message.patient, receivers, message.citizen, drawn)
         version.orders.append(order)
         return order
+
+    def _unknown(self, receiver: Receiver) -> bool:
+        who = self.directory.named(receiver)
+        return who is not None and not who.listed
 
     def mailbox(self, order: Order) -> str:
         """The professional mailbox that the platform will speak of; "" for none by name, one of the hospital when it has nothing to say."""
         rng = self.random
         if not order.professional or order.deletion:
             return ARCHIVES
-        if not order.addresses:  # looked up: the message itself holds no address, so that it is no sending to it
+        if not order.addresses and order.patient:
+            return order.citizen
+        if not order.addresses:  # looked up by its number
             found = [self.directory.numbered(each.number) for each in order.receivers]
             return next((each.addresses[0] for each in found if each is not None), ARCHIVES)
-        if len(order.receivers) == 1 and not order.citizen and rng.random() < 0.15:
+        if len(order.receivers) == 1 and not order.patient and rng.random() < 0.15:
             return ""
         return rng.choice(order.addresses).lower()

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.simulator.truth import Rate, Submissions
+from engine.simulator.truth_mail import EXISTING, INDICATORS
 
 Key = tuple[str, str]
 """(indicator, window)."""
@@ -103,7 +104,7 @@ def outside(measured: Mapping[Key, Rate], truth: Mapping[Key, Rate]) -> list[Dif
     found: list[Difference] = []
     for key in sorted(set(measured) | set(truth)):
         one, other = measured.get(key, Rate()), truth.get(key, Rate())
-        if key[0].startswith("P"):
+        if key[0].startswith("P") or key[0] in {*INDICATORS, *EXISTING}:
             found += differences({key: one}, {key: other})
         elif key[0].endswith(("_sent", "_taken")):
             found += differences({key: _folded(one)}, {key: _folded(other)})

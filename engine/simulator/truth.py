@@ -26,7 +26,7 @@ ORDER: Final = (
 )  # fmt: skip
 """Reasons along a document's way; ``accepted_late`` comes after."""
 
-_PUBLISHED: Final = frozenset({LETTER, OPERATION, BIOLOGY, IMAGING, "11488-4", "34112-3"})
+PUBLISHED: Final = frozenset({LETTER, OPERATION, BIOLOGY, IMAGING, "11488-4", "34112-3"})
 _GRACE_DAYS: Final = 7
 _HISTORY_DAYS: Final = 30
 # What each weaker rate is content with: the ways that are no longer missed.
@@ -216,7 +216,7 @@ class Judge:
         if not report.own or not report.final:
             return False
         if report.type_code != PRESCRIPTION:
-            return report.type_code in _PUBLISHED
+            return report.type_code in PUBLISHED
         stay = report.stay
         return stay is not None and stay.counted and bool(stay.exit) and self._at_discharge(report, stay)
 
@@ -275,9 +275,14 @@ def counters(platform: Platform) -> Submissions:
 
 
 def truth(
-    clock: Clock, people: list[Person], landscape: Landscape, today: date, count_test_ins: bool
+    clock: Clock,
+    people: list[Person],
+    landscape: Landscape,
+    today: date,
+    count_test_ins: bool,
+    others: Iterable[Callable[[Judge], None]] = (),
 ) -> dict[tuple[str, str], Rate]:
-    """Every indicator and variant over both windows."""
+    """Every indicator and variant over both windows; ``others`` count what is told elsewhere."""
     rates: dict[tuple[str, str], Rate] = {}
     for name, window in windows(today).items():
         judge = Judge(clock, window, today, count_test_ins)
@@ -298,5 +303,7 @@ def truth(
             ):
                 if reason is not None:
                     judge.add(indicator, reason)
+        for count in others:
+            count(judge)
         rates |= {(indicator, name): rate for indicator, rate in judge.rates.items()}
     return rates

@@ -1,0 +1,162 @@
+"""Mails as the hospital's server hands their copies on: RFC 5322 and MIME, written by hand in the ways that are met."""
+
+from __future__ import annotations
+
+from base64 import b64encode, encodebytes
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime, formatdate
+from typing import Final
+
+_PARIS: Final = timezone(timedelta(hours=1))
+
+
+@dataclass(slots=True, kw_only=True)
+class Attachment:
+    """One attachment."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Mail:
+    """One mail, dated ``at`` (epoch seconds)."""
+
+    message_id: str  # with its angle brackets; "" for none
+    at: int
+    sender: str
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    subject: str = "Envoi"
+    text: str = "Bonjour,\nvoici le document annoncé à l'instant.\n"
+    attachments: tuple[Attachment, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    html: bool = False  # the text is there twice, in plain and in HTML
+    carried: bytes = b""  # a whole mail that it brings back (message/rfc822)
+    kind: str = "multipart/mixed"
+    reports: tuple[tuple[str, str], ...] = field(default=())  # (content type, text) of the parts of a receipt
+
+
+def mail(what: Mail) -> bytes:
+    """The bytes of the mail, lines ended by CRLF."""
+    head = [("From", what.sender)]
+    for name, addresses in (("To", what.to), ("Cc", what.cc), ("Bcc", what.bcc)):
+        if addresses:
+            head.append((name, ",\r\n ".join(addresses)))
+    if not what.to:
+        head.append(("To", "undisclosed-recipients:;"))
+    head += [("Subject", encoded(what.subject)), ("Date", format_datetime(datetime.fromtimestamp(what.at, _PARIS)))]
+    if what.message_id:
+        head.append(("Message-ID", what.message_id))
+    head += [*what.headers, ("MIME-Version", "1.0")]
+    parts = [_text(what)]
+    parts += [f"Content-Type: {kind}\r\n\r\n{text}".encode() for kind, text in what.reports]
+    parts += [_attached(each) for each in what.attachments]
+    if what.carried:
+        parts.append(b"Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\n" + what.carried)
+    if len(parts) == 1:
+        return "".join(f"{name}: {value}\r\n" for name, value in head).encode() + parts[0] + b"\r\n"
+    boundary = f"=_{what.at:x}"
+    head.append(("Content-Type", f'{what.kind}; boundary="{boundary}"'))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head).encode() + b"\r\nMessage au format MIME.\r\n"
+    body = b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
+    return lines + body + b"--%b--\r\n" % boundary.encode()
+
+
+def encoded(text: str) -> str:
+    """A header value: as it is when it is ASCII, else in encoded words (RFC 2047)."""
+    if text.isascii():
+        return text
+    words = [text[index : index + 30] for index in range(0, len(text), 30)]
+    return "\r\n ".join(f"=?utf-8?B?{b64encode(word.encode()).decode()}?=" for word in words)
+
+
+def _text(what: Mail) -> bytes:
+    text = what.text.replace("\n", "\r\n").encode()
+    plain = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text
+    if not what.html:
+        return plain
+    page = (
+        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body>"
+        + text
+        + b"</body></html>"
+    )
+    inside = b"".join(b"--alt\r\n%b\r\n" % each for each in (plain, page))
+    return b'Content-Type: multipart/alternative; boundary="alt"\r\n\r\n' + inside + b"--alt--\r\n"
+
+
+def _attached(what: Attachment) -> bytes:
+    head = (
+        f'Content-Type: {what.kind}; name="{what.name}"\r\nContent-Disposition: attachment; filename="{what.name}"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode() + encodebytes(what.content).replace(b"\n", b"\r\n")
+
+
+# ---- receipts
+
+
+def delivery(original: Mail, at: int, message_id: str, told: str, original_bytes: bytes, *, whole: bool) -> bytes:
+    """A delivery status notification (RFC 3464); ``told`` are the fields of its recipients."""
+    titles = {"failed": "Undelivered Mail Returned to Sender", "delayed": "Delayed Mail (still being retried)"}
+    title = next(
+        (text for action, text in titles.items() if f"Action: {action}" in told), "Successful Mail Delivery Report"
+    )
+    head, _, _ = original_bytes.partition(b"\r\n\r\n")
+    returned = original_bytes if whole else head + b"\r\n"
+    kind = "message/rfc822" if whole else "text/rfc822-headers"
+    arrived = formatdate(original.at)
+    return mail(
+        Mail(
+            message_id=message_id,
+            at=at,
+            sender="MAILER-DAEMON@mx.ch-fictif.mssante.fr (Mail Delivery System)",
+            to=(original.sender,),
+            subject=title,
+            text="Ceci est un avis du serveur de messagerie.\n",
+            headers=(("Return-Path", "<>"), ("Auto-Submitted", "auto-replied")),
+            kind="multipart/report; report-type=delivery-status",
+            reports=(
+                (
+                    "message/delivery-status",
+                    f"Reporting-MTA: dns; mx.ch-fictif.mssante.fr\r\nArrival-Date: {arrived}\r\n\r\n{told}",
+                ),
+                (kind, returned.decode("utf-8", "surrogateescape")),
+            ),
+        )
+    )
+
+
+def status(address: str, action: str, code: str, at: int) -> str:
+    """The fields of one recipient of a delivery status; ``address`` "" names nobody."""
+    who = f"Final-Recipient: rfc822; {address}\r\nOriginal-Recipient: rfc822;{address}\r\n" if address else ""
+    told = f"Diagnostic-Code: smtp; 550 {code} essai\r\n" if action == "failed" else ""
+    return f"{who}Action: {action}\r\nStatus: {code}\r\n{told}Last-Attempt-Date: {formatdate(at)}\r\n\r\n"
+
+
+def disposition(original: Mail, address: str, at: int, message_id: str, said: str, error: str = "") -> bytes:
+    """A message disposition notification (RFC 8098): read, processed, or not integrated."""
+    fields = [
+        "Reporting-UA: logiciel-fictif; essai",
+        f"Original-Recipient: rfc822;{address}",
+        f"Final-Recipient: rfc822;{address}",
+        f"Original-Message-ID: {original.message_id}",
+        f"Disposition: {said}",
+        *([f"Error: {error}"] if error else []),
+    ]
+    return mail(
+        Mail(
+            message_id=message_id,
+            at=at,
+            sender=address,
+            to=(original.sender,),
+            subject=f"Lu : {original.subject}",
+            text="Votre message a été traité.\n",
+            headers=(("In-Reply-To", original.message_id), ("References", original.message_id)),
+            kind="multipart/report; report-type=disposition-notification",
+            reports=(("message/disposition-notification", "\r\n".join(fields) + "\r\n"),),
+        )
+    )
