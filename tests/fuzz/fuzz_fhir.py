@@ -1,6 +1,7 @@
 """Throws damaged FHIR at its reader, for as long as asked.
 
-``python -m tests.fuzz.fuzz_fhir [SECONDS] [SEED]`` mutates the fixtures at random, as bytes and as JSON. A finding is anything but facts or
+``python -m tests.fuzz.fuzz_fhir [SECONDS] [SEED]`` mutates the fixtures at random, as bytes and as JSON; ``--atheris`` hands over to
+atheris (coverage-guided) where it is installed. A finding is anything but facts or
 a declared code, a text of the payload in an error, or a payload that its split loses; it ends the run with the payload in a
 temporary file.
 """
@@ -11,13 +12,12 @@ import json
 import random
 import re
 import sys
-import tempfile
-import time
 from typing import Any
 
 from engine.errors import ParseError
 from engine.parsers import fhir, http_head
 from engine.parsers.context import default
+from tests.fuzz.runner import Fuzzer
 from tests.parsers.fhir_resources import FIXTURES
 
 CONTEXT = default()
@@ -88,26 +88,6 @@ def target(raw: bytes) -> None:
             assert all(PLACE.fullmatch(flag.where) for flag in parsed.flags), "a place that is none"
 
 
-def main(arguments: list[str]) -> int:
-    """Fuzz; 0 when nothing was found."""
-    seconds = float(arguments[0]) if arguments else 30.0
-    seed = int(arguments[1]) if len(arguments) > 1 else 1
-    source = random.Random(seed)
-    seeds, count, end = corpus(), 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        raw = mutated(source.choice(seeds), source)
-        try:
-            target(raw)
-        except Exception as error:
-            with tempfile.NamedTemporaryFile(prefix="jauge-finding-", suffix=".json", delete=False) as file:
-                file.write(raw)
-            print(f"{type(error).__name__} after {count} payloads (seed {seed}): {file.name}")
-            raise
-        count += 1
-    print(f"{count} payloads, nothing found (seed {seed})")
-    return 0
-
-
 def _cut(raw: bytes, source: random.Random) -> bytes:
     start, end = sorted((source.randint(0, len(raw)), source.randint(0, len(raw))))
     return raw[:start] + raw[end:] if source.random() < 0.5 else raw[:end]
@@ -155,5 +135,7 @@ def _element(raw: bytes, source: random.Random) -> bytes:
         return raw
 
 
+FUZZER = Fuzzer(target, corpus, mutated, ".json")
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(FUZZER.main(sys.argv[1:]))

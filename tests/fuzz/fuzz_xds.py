@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import random
 import sys
-import tempfile
-import time
 
 from engine.codes import codes, rejections
 from engine.errors import ParseError
 from engine.parsers import http_head, xds
 from engine.parsers.context import default
+from tests.fuzz.runner import Fuzzer
 from tests.parsers.xds_messages import corpus
 
 CONTEXT = default()
@@ -93,31 +92,7 @@ def target(raw: bytes) -> None:
             assert {flag.code for flag in found.flags} <= codes().keys(), found.flags
 
 
-def main(arguments: list[str]) -> int:
-    """Fuzz; 0 when nothing was found."""
-    if "--atheris" in arguments:
-        import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-        atheris.Setup([sys.argv[0], *(a for a in arguments if a != "--atheris")], target)
-        atheris.Fuzz()
-        return 0
-    seconds = float(arguments[0]) if arguments else 30.0
-    seed = int(arguments[1]) if len(arguments) > 1 else 1
-    source = random.Random(seed)
-    seeds, count, end = corpus(), 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        raw = mutated(source.choice(seeds), source)
-        try:
-            target(raw)
-        except Exception as error:
-            with tempfile.NamedTemporaryFile(prefix="jauge-finding-", suffix=".xds", delete=False) as file:
-                file.write(raw)
-            print(f"{type(error).__name__} after {count} messages (seed {seed}): {file.name}")
-            raise
-        count += 1
-    print(f"{count} messages, nothing found (seed {seed})")
-    return 0
-
+FUZZER = Fuzzer(target, corpus, mutated, ".xds")
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(FUZZER.main(sys.argv[1:]))

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import random
-
-from tests.fuzz.fuzz_hl7 import main, target
-from tests.parsers.mutations import corpus, mutated
+from tests.fuzz.fuzz_hl7 import FUZZER
 
 
 def test_a_few_hundred_damaged_messages_find_nothing() -> None:
     """Facts or a code, both ways agree, no message of a file is lost."""
-    source = random.Random(20260302)
-    seeds = corpus()
-    for _ in range(400):
-        target(mutated(source.choice(seeds), source))
+    FUZZER.try_out(20260302, 400)
 
 
 def test_the_fuzzer_runs_without_atheris() -> None:
     """It needs nothing but the project."""
-    assert main(["0"]) == 0
+    assert FUZZER.main(["0"]) == 0
