@@ -72,7 +72,7 @@ def read(mail: Mail, at: int, message: bytes, context: Context) -> Load:
         if not document.is_copy and document.kind not in kinds.NEVER_COUNTED
     ]
     if not facts:
-        patients = (one.patient for archive in found for one in (*archive.documents, *archive.sets) if one.patient)
+        patients = (one.patient for archive in found for one in archive.sets if one.patient)
         facts.append(_patient(replace(blank, xdm=state), next(patients, ""), context))
     return Load(tuple(facts), tuple(flags), any(archive.deletes for archive in found))
 

@@ -11,7 +11,7 @@ import contextlib
 import io
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -121,6 +121,9 @@ class Part(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Part({self.path!r}, {self.start}, {self.end})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # rich would print every field
+        return [("path", self.path), ("start", self.start), ("end", self.end)]
+
 
 class Mail(Struct, frozen=True):
     """A mail: its own header, the parts that hold no others, in order, and what was odd."""
@@ -133,6 +136,9 @@ class Mail(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Mail({len(self.parts)} parts)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("parts", len(self.parts))]
 
 
 def read(payload: bytes) -> Mail:

@@ -64,13 +64,13 @@ def multipart(parts: Iterable[bytes], boundary: str = "M1", *, closed: bool = Tr
 
 def mail(*parts: bytes, kind: str = "multipart/mixed", boundary: str = "M1", **fields: str | None) -> bytes:
     """A mail of these parts."""
-    header = head(Content_Type=f'{kind}; boundary="{boundary}"', **fields)
+    header = head(**({"Content_Type": f'{kind}; boundary="{boundary}"'} | fields))
     return header.encode() + b"\r\n" + multipart(parts, boundary)
 
 
 def plain(content: str = "Bonjour.", **fields: str | None) -> bytes:
     """A mail that is a text."""
-    return head(Content_Type="text/plain; charset=UTF-8", **fields).encode() + b"\r\n" + content.encode()
+    return head(**({"Content_Type": "text/plain; charset=UTF-8"} | fields)).encode() + b"\r\n" + content.encode()
 
 
 def report(kind: str, fields: str, *more: bytes, **header: str | None) -> bytes:

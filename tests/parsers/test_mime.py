@@ -13,6 +13,7 @@ import zipfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from engine.errors import ParseError
 from engine.parsers import mime
@@ -215,7 +216,7 @@ class TestContent:
         ):
             part = mime.read(mail(header + b"\r\n\r\nx")).parts[0]
             assert part.name == "IHE_XDM.zip"
-            assert "XDM" not in repr(part)
+            assert "XDM" not in pretty_repr(part) + repr(part) + pretty_repr(mime.read(mail(header)))
 
     def test_the_beginning(self) -> None:
         """The first bytes of a part, decoded, without decoding the rest."""
