@@ -14,10 +14,5 @@ async def server() -> AsyncIterator[Server]:
     """A place where listeners live."""
     server = Server()
     yield server
-    for peer in server.peers:
-        await peer.close()
-    for listener in server.listeners:
-        await listener.stop()
-        assert listener.connections == 0
-        assert listener.waiting_bytes == 0
-    assert server.tally.connections == 0
+    await server.close()
+    assert all(listener.waiting_bytes == 0 for listener in server.listeners)

@@ -1,16 +1,13 @@
-"""The sender's side of HTTP, bare: it can pipeline, stop in the middle, and say wrong things. And a place where listeners live."""
+"""The sender's side of HTTP, bare: it can pipeline, stop in the middle, and say wrong things."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import ssl
-from typing import Any
 
 from engine.listeners.http import HttpListener, HttpSettings
-from engine.listeners.listener import PlainCounters
-from tests.listeners.conformance import FakePipeline
+from tests.listeners.place import Place, Sender
 
 FHIR = "application/fhir+json"
 
@@ -47,18 +44,8 @@ def chunked(body: bytes, size: int = 1000) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
-class Peer:
+class Peer(Sender):
     """A sender on one connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> Peer:
-        """Connect, with TLS when a context is given."""
-        name = "localhost" if tls else None
-        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name))
 
     async def write(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -84,45 +71,12 @@ class Peer:
             return await self.reader.read()
         return b""
 
-    async def close(self) -> None:
-        """Leave."""
-        self.writer.close()
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
-            await self.writer.wait_closed()
-
     def abort(self) -> None:
         """Leave without a word, as a machine that lost its power."""
         self.writer.transport.abort()
 
 
-class Server:
+class Server(Place[HttpListener, Peer]):
     """Starts listeners and peers, and ends them with the test."""
 
-    def __init__(self) -> None:
-        self.listeners: list[HttpListener] = []
-        self.peers: list[Peer] = []
-        self.tally = PlainCounters()
-
-    async def listen(self, pipeline: FakePipeline, **settings: Any) -> HttpListener:
-        """Start a listener on a free port."""
-        listener = HttpListener("test", HttpSettings(port=0, **settings), pipeline, self.tally)
-        await listener.start()
-        self.listeners.append(listener)
-        return listener
-
-    async def connect(self, tls: ssl.SSLContext | None = None) -> Peer:
-        """Connect to the latest listener."""
-        peer = await Peer.connect(self.listeners[-1].port, tls)
-        self.peers.append(peer)
-        return peer
-
-    async def close(self) -> None:
-        """End everything; nothing may be left."""
-        for peer in self.peers:
-            await peer.close()
-        for listener in self.listeners:
-            await listener.stop()
-            assert listener.connections == 0
-            assert listener._admitted == 0
-            assert listener._tickets == 8
-        assert self.tally.connections == 0
+    listener, settings, peer = HttpListener, HttpSettings, Peer

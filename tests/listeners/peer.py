@@ -1,36 +1,24 @@
-"""The sender's side of MLLP, and a place where listeners and senders of one test live."""
+"""The sender's side of MLLP."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import ssl
-from typing import Any
 
-from engine.listeners.listener import PlainCounters
 from engine.listeners.mllp import MllpListener, MllpSettings
 from engine.parsers.mllp import Framer, frame
-from tests.listeners.conformance import (
-    FakePipeline,
-)
+from tests.listeners.place import Place, Sender
 
 
-class Peer:
+class Peer(Sender):
     """A sender on one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
+        super().__init__(reader, writer)
         self.framer = Framer()
         self.answers: list[bytes] = []
         self.closed = False
-
-    @classmethod
-    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> Peer:
-        """Connect, with TLS when a context is given."""
-        name = "localhost" if tls else None
-        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name))
 
     async def send(self, *payloads: bytes) -> None:
         """Send messages in blocks."""
@@ -59,12 +47,6 @@ class Peer:
             await self.read()
         return self.answers
 
-    async def close(self) -> None:
-        """Leave."""
-        self.writer.close()
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
-            await self.writer.wait_closed()
-
 
 def outcome(answer: bytes) -> tuple[str, str]:
     """MSA-1 and MSA-2."""
@@ -73,23 +55,7 @@ def outcome(answer: bytes) -> tuple[str, str]:
     return match[1].decode(), match[2].decode()
 
 
-class Server:
+class Server(Place[MllpListener, Peer]):
     """Starts listeners and peers, and ends them with the test."""
 
-    def __init__(self) -> None:
-        self.listeners: list[MllpListener] = []
-        self.peers: list[Peer] = []
-        self.tally = PlainCounters()
-
-    async def listen(self, pipeline: FakePipeline, **settings: Any) -> MllpListener:
-        """Start a listener on a free port."""
-        listener = MllpListener("test", MllpSettings(port=0, **settings), pipeline, self.tally)
-        await listener.start()
-        self.listeners.append(listener)
-        return listener
-
-    async def connect(self, tls: ssl.SSLContext | None = None) -> Peer:
-        """Connect to the latest listener."""
-        peer = await Peer.connect(self.listeners[-1].port, tls)
-        self.peers.append(peer)
-        return peer
+    listener, settings, peer = MllpListener, MllpSettings, Peer

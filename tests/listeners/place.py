@@ -1,0 +1,76 @@
+"""A place where the listeners and senders of one test live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from engine.listeners.http import HttpListener
+from engine.listeners.listener import PlainCounters
+from engine.listeners.mllp import MllpListener
+from tests.listeners.conformance import FakePipeline
+
+
+class Sender:
+    """A sender on one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> Self:
+        """Connect, with TLS when a context is given."""
+        name = "localhost" if tls else None
+        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name))
+
+    async def close(self) -> None:
+        """Leave."""
+        self.writer.close()
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            await self.writer.wait_closed()
+
+
+ListenerT = TypeVar("ListenerT", HttpListener, MllpListener)
+SenderT = TypeVar("SenderT", bound=Sender)
+
+
+class Place(Generic[ListenerT, SenderT]):
+    """Starts listeners and peers, and ends them with the test."""
+
+    listener: ClassVar[Any]
+    settings: ClassVar[Any]
+    peer: ClassVar[Any]
+
+    def __init__(self) -> None:
+        self.listeners: list[ListenerT] = []
+        self._tickets: list[int] = []  # of each listener at its start
+        self.peers: list[SenderT] = []
+        self.tally = PlainCounters()
+
+    async def listen(self, pipeline: FakePipeline, **settings: Any) -> ListenerT:
+        """Start a listener on a free port."""
+        listener: ListenerT = self.listener("test", self.settings(port=0, **settings), pipeline, self.tally)
+        await listener.start()
+        self.listeners.append(listener)
+        self._tickets.append(listener._tickets)
+        return listener
+
+    async def connect(self, tls: ssl.SSLContext | None = None) -> SenderT:
+        """Connect to the latest listener."""
+        peer: SenderT = await self.peer.connect(self.listeners[-1].port, tls)
+        self.peers.append(peer)
+        return peer
+
+    async def close(self) -> None:
+        """End everything; nothing may be left."""
+        for peer in self.peers:
+            await peer.close()
+        for listener, tickets in zip(self.listeners, self._tickets, strict=True):
+            await listener.stop()
+            assert listener.connections == 0
+            assert listener._admitted == 0
+            assert listener._tickets == tickets
+        assert self.tally.connections == 0
