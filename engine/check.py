@@ -1,7 +1,8 @@
-"""``jauge check``: reads HL7, CDA, batch files, traces of submissions and XDM archives offline, says what they are and what is wrong with them.
+"""``jauge check``: reads HL7, CDA, batch files, traces of submissions, XDM archives and mails offline, says what they are and what is wrong with them.
 
 One :class:`Result` per message or lone document. Nothing is stored, and no value of a message is shown: only codes and places.
-What is said of a trace is in ``engine.check_traces``, of an archive in ``engine.check_xdm``.
+What is said of a trace is in ``engine.check_traces``, of an archive in ``engine.check_xdm``, of a mail in
+``engine.check_mail``.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from engine import check_document, check_traces, check_xdm, facts
+from engine import check_document, check_mail, check_traces, check_xdm, facts
 from engine.check_document import Document
 from engine.check_traces import Trace
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
 from engine.metrics import remedies
-from engine.parsers import batch, cda, deep, er7, fhir, formats, hl7, ins, kinds, log, patient, payloads, xdm
+from engine.parsers import batch, cda, deep, er7, fhir, formats, hl7, ins, kinds, log, mail, patient, payloads, xdm
 from engine.parsers import context as contexts
 from engine.parsers.context import Context
 from engine.parsers.format import HEAD
@@ -42,7 +43,7 @@ CODES: Final[dict[str, str]] = {
     "batch-empty": "A batch file without any message.",
     "file-unreadable": "The file cannot be opened, or read to its end; check its name and its permissions.",
     "text-between-messages": "Text that is no message stands before or between the messages of the file; it was passed over.",
-    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA, nor a trace of a submission, nor an XDM archive.",
+    "unknown-format": "Neither an HL7 v2 message, nor a batch of them, nor a CDA, nor a trace of a submission, nor an XDM archive, nor a mail.",
 }
 """Codes of this module; the others are those of the parsers."""
 
@@ -70,6 +71,7 @@ class Result(Struct, frozen=True):
     documents: tuple[Document, ...] = ()  # of an HL7 message
     trace: Trace | None = None  # of a trace that could be read
     xdm: check_xdm.Xdm | None = None  # of an XDM archive that could be opened; its problems are there
+    mail: check_mail.Mail | None = None  # of a mail that could be read
 
 
 def check(
@@ -109,7 +111,7 @@ def _prose(raw: bytes) -> bool:
 def to_json(result: Result) -> dict[str, Any]:
     """A result as the JSON object that ``jauge check --json`` prints."""
     shown: dict[str, Any] = {"file": result.file, "format": result.format, "ok": result.ok}
-    if result.format == "hl7" or result.trace is not None:
+    if result.format == "hl7" or result.trace is not None or result.mail is not None:
         shown["message"] = result.message
     shown["problems"] = check_document.problems_json(result.problems)
     if result.document is not None:
@@ -120,6 +122,8 @@ def to_json(result: Result) -> dict[str, Any]:
         shown |= check_traces.to_json(result.trace, _remedies())
     if result.xdm is not None:
         shown |= check_xdm.to_json(result.xdm)
+    if result.mail is not None:
+        shown |= check_mail.to_json(result.mail)
     return shown
 
 
@@ -172,7 +176,10 @@ class _Checker:
                 yield self._archive(name, data)
             return
         known = formats.of(data)
-        if known is not hl7.FORMAT:
+        if known is mail.FORMAT:
+            for raw in known.split(data):
+                yield self._mail(name, raw)
+        elif known is not hl7.FORMAT:
             for raw in known.split(data):
                 yield self._trace(name, raw, known.name, formats.parse)
         elif _XML.match(data[:512]):
@@ -212,6 +219,14 @@ class _Checker:
             form = "xdm" if xdm.looks_like(data) else "unknown"
             return Result(name, form, False, (Flag(error.code, error.where),))
         return Result(name, "xdm", found.ok, (), xdm=found)
+
+    def _mail(self, name: str, raw: bytes) -> Result:
+        """A mail, alone or of an mbox file."""
+        try:
+            parsed, found, problems = check_mail.read(raw, self._context, allow_test=self._allow_test)
+        except ParseError as error:
+            return Result(name, "mail", False, (Flag(error.code, error.where),))
+        return Result(name, "mail", found.ok, problems, parsed.message, mail=found)
 
     def _lines(self, name: str, path: Path, parse: Parse) -> Iterator[Result]:
         """The lines of a log (``.gz`` too) that its mapping does not pass over."""
@@ -302,32 +317,30 @@ def render(results: Sequence[Result], console: Console) -> None:
                 table.add_row(mark, "", Text(place), *cells)
             continue
         content = result.message or result.format
-        table.add_row(
-            check_document.mark(result.ok),
-            Text(name),
-            Text(content),
-            "",
-            "",
-            "",
-            "",
-            check_document.listed(result.problems),
-        )
+        remarks = check_document.listed(result.problems)
+        if result.mail is not None and not result.mail.outcomes:
+            remarks = Text("\n").join(filter(None, (Text(check_mail.summary(result.mail)), remarks)))
+        table.add_row(check_document.mark(result.ok), Text(name), Text(content), "", "", "", "", remarks)
         for document in result.documents:
             table.add_row(
                 check_document.mark(document.ok), "", Text(f"  CDA {document.where}"), *check_document.cells(document)
             )
         for row in check_traces.rows(result.trace, _remedies()) if result.trace is not None else ():
             table.add_row("", "", *map(Text, row))
+        for mark, place, *cells in check_mail.rows(result.mail) if result.mail is not None else ():
+            table.add_row(mark, "", Text(place), *cells)
     console.print(table)
     for result in results:
-        if result.xdm is not None and result.xdm.problems:
+        lines = list(check_xdm.explained(result.xdm)) if result.xdm is not None else []
+        lines += check_mail.explained(result.mail) if result.mail is not None else []
+        if lines:
             console.print(Text(Path(result.file).name))
-            for line in check_xdm.explained(result.xdm):
-                console.print(line)
+        for line in lines:
+            console.print(line)
     outcomes = [outcome for result in results if result.trace is not None for outcome in result.trace.outcomes]
     for code, advice in check_traces.meanings(outcomes, _remedies()).items():
         console.print(Text(f"{code}: {advice}"))
-    wrong = sum(not result.ok and result.xdm is None for result in results)
-    flawed = sum(not result.ok and result.xdm is not None for result in results)
+    flawed = sum(not result.ok and (result.xdm or result.mail) is not None for result in results)
+    wrong = sum(not result.ok for result in results) - flawed
     parts = [f"{len(results)} read", *([f"{wrong} not readable"] if wrong else [])]
     console.print(", ".join([*parts, *([f"{flawed} with errors"] if flawed else [])]) + ".")

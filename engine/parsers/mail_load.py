@@ -62,19 +62,25 @@ def read(mail: Mail, at: int, message: bytes, context: Context) -> Load:
         else:
             found.append(archive)
             flags += _remarks(part, archive)
-    if not found:
-        return Load((replace(blank, xdm=UNREADABLE if failed else NONE),), tuple(flags))
-    state = FLAWED if failed or any(archive.flawed for archive in found) else VALID
+    flawed = any(archive.flawed for archive in found)
+    blank = replace(blank, xdm=state(bool(found), failed=failed, flawed=flawed))
     facts = [
-        _document(document, replace(blank, xdm=state), context)
+        _document(document, blank, context)
         for archive in found
         for document in archive.documents
         if not document.is_copy and document.kind not in kinds.NEVER_COUNTED
     ]
     if not facts:
         patients = (one.patient for archive in found for one in archive.sets if one.patient)
-        facts.append(_patient(replace(blank, xdm=state), next(patients, ""), context))
+        facts.append(_patient(blank, next(patients, ""), context))
     return Load(tuple(facts), tuple(flags), any(archive.deletes for archive in found))
+
+
+def state(found: bool, *, failed: bool, flawed: bool) -> str:
+    """What ``Mailed.xdm`` says: whether an XDM was read, another could not be, and one has errors."""
+    if not found:
+        return UNREADABLE if failed else NONE
+    return FLAWED if failed or flawed else VALID
 
 
 def archives(mail: Mail, limit: int) -> Iterator[tuple[Part, Archive | ParseError]]:
