@@ -45,8 +45,7 @@ auth_ssl_username_from_cert = {external}
 disable_plaintext_auth = yes
 auth_mechanisms = {mechanisms}
 passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {folder}/users
+  driver = {passdb}
 }}
 userdb {{
   driver = static
@@ -120,6 +119,9 @@ class Dovecot:
                 mutual="yes" if mutual else "no",
                 external="yes" if external else "no",
                 mechanisms="external" if external else "plain login",
+                passdb="static\n  args = nopassword=y"
+                if external
+                else f"passwd-file\n  args = scheme=PLAIN username_format=%u {self.folder}/users",
                 owner=self._owner.pw_uid,
                 group=self._owner.pw_gid,
                 internal="dovecot" if root else me.pw_name,
@@ -150,12 +152,13 @@ class Dovecot:
     def start(self) -> None:
         """Start, and wait until it takes connections."""
         assert self.process is None
-        self.process = subprocess.Popen(
-            [self.program, "-F", "-c", str(self.folder / "dovecot.conf")],
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "start.log").open("ab"),
-            start_new_session=True,
-        )
+        with (self.folder / "start.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, "-F", "-c", str(self.folder / "dovecot.conf")],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         for _ in range(200):
             assert self.process.poll() is None, (self.folder / "start.log").read_text()
             with socket.socket() as probe:
@@ -187,14 +190,16 @@ class Dovecot:
             folder.mkdir(exist_ok=True)
             self._give(folder)
 
-    def deliver(self, *mails: bytes, mailbox: str = "INBOX") -> None:
-        """Put mails into a mailbox, one after the other, each whole."""
+    def deliver(self, *mails: bytes, mailbox: str = "INBOX", age_days: float = 0) -> None:
+        """Put mails into a mailbox, one after the other, each whole; ``age_days`` ago by the server's own date."""
         for mail in mails:
             number = next(self._numbers)
             name = f"{1_770_000_000 + number}.M{number}P{os.getpid()}.fictif"
             hidden = self.path(mailbox) / "tmp" / name
             hidden.write_bytes(mail)
             self._give(hidden)
+            if age_days:
+                os.utime(hidden, (time.time() - age_days * 86_400,) * 2)
             hidden.rename(self.path(mailbox) / "new" / name)
 
     def flags(self, mailbox: str = "INBOX") -> list[str]:
