@@ -10,7 +10,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from engine.errors import ConfigError
-from engine.listeners.tls import TlsSettings, server_context
+from engine.listeners.tls import ClientTlsSettings, TlsSettings, client_context, server_context
 
 
 @pytest.fixture
@@ -74,3 +74,36 @@ def test_key_with_a_password(settings: TlsSettings, tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="protected by a password"):
         server_context(settings)
+
+
+class TestClient:
+    """The context of a connection that goes out."""
+
+    @pytest.fixture
+    def client(self, settings: TlsSettings, tmp_path: Path) -> ClientTlsSettings:
+        """Right files."""
+        return ClientTlsSettings(ca=tmp_path / "ca.pem", certificate=settings.certificate, key=settings.key)
+
+    def test_right_files(self, client: ClientTlsSettings) -> None:
+        """The server's certificate and its name are checked, against that authority alone."""
+        context = client_context(client)
+        assert context.verify_mode == ssl.CERT_REQUIRED
+        assert context.check_hostname
+        assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+        assert len(context.get_ca_certs()) == 1
+        assert client_context(ClientTlsSettings()).check_hostname
+
+    @pytest.mark.parametrize("name", ["server.pem", "server.key", "ca.pem"])
+    def test_wrong_files(self, client: ClientTlsSettings, tmp_path: Path, name: str) -> None:
+        """A file that is missing or no PEM is named."""
+        (tmp_path / name).write_text("hello")
+        with pytest.raises(ConfigError, match=f"{name}: this is not a PEM"):
+            client_context(client)
+        (tmp_path / name).unlink()
+        with pytest.raises(ConfigError, match=f"{name}: this file does not exist"):
+            client_context(client)
+
+    def test_certificate_without_key(self, tmp_path: Path) -> None:
+        """A certificate and its key come together."""
+        with pytest.raises(ValueError, match="certificate and key"):
+            ClientTlsSettings(certificate=tmp_path / "server.pem")
