@@ -13,13 +13,15 @@ from engine import correspondents
 from engine.config import Config
 from engine.config import Feed as FeedSettings
 from engine.correspondents import Correspondents
+from engine.evidence.standing import Standings
 from engine.feed import Feed
 from engine.inventory import Inventory
 from engine.ledger.ledger import Ledger, known_keys
 from engine.ledger.schema import StoreError
 from engine.listeners.listener import Declaration
-from engine.metrics import periods, values
+from engine.metrics import existence, periods, values
 from engine.metrics.settings import Directory, EstablishmentRules, RuleSettings
+from engine.metrics.snapshot import Directory as DirectoryValue
 from engine.parsers.addresses import Space
 from engine.parsers.context import Context
 from engine.parsers.dtm import Zone
@@ -127,13 +129,13 @@ def open_ledger(
     if directory is None:
         directory = correspondents_of(config, keys).directory
     today = min(periods.today_of(clock(), e.time_zone) for e in config.establishments)
-    window = periods.official(today, config.indicators.months)
-    rolling = periods.rolling(today, config.indicators.months)
+    windows = periods.windows(today, config.indicators.months)
+    recent = today - config.indicators.freshness_days  # P4.3
     return Ledger(
         config.store,
         rule_settings(config, directory),
         keys.ids(),
-        first_day=min(window.first, rolling.first),
+        first_day=min(recent, *(window.first for window in windows)),
         aside_bytes=config.limits.aside_bytes,
         read_only=read_only,
         clock=clock,
@@ -147,12 +149,18 @@ def keys_of(config: Config) -> Keys:
 
 def read_ledger(config: Config) -> tuple[Ledger, Keys]:
     """The ledger, for reading only: beside a running engine or without one. Makes nothing."""
+    return read_store(config)[:2]
+
+
+def read_store(config: Config) -> tuple[Ledger, Keys, Correspondents]:
+    """The ledger, for reading only, and the directory of correspondents that it is judged with."""
     if not config.store.exists():
         raise StoreError(
             f"{config.store}: there is no store here; start the engine once, or name another configuration"
         )
     keys = keys_of(config)
-    return open_ledger(config, keys, read_only=True), keys
+    found = correspondents_of(config, keys)
+    return open_ledger(config, keys, directory=found.directory, read_only=True), keys, found
 
 
 def connections_of(config: Config, ledger: Ledger, inventory: Inventory, now: float) -> values.Connections:
@@ -164,3 +172,27 @@ def connections_of(config: Config, ledger: Ledger, inventory: Inventory, now: fl
         count_test_ins=config.indicators.count_test_ins,
         fresh_since=int(now) - config.indicators.freshness_days * _DAY,
     )
+
+
+def seen_of(config: Config, found: Correspondents, now: float) -> existence.Seen:
+    """What the indicators that are met or not depend on, beside the tallies."""
+    choices = config.indicators
+    return existence.Seen(int(now), found.updated_at, choices.directory_days, choices.freshness_days)
+
+
+def directory_of(found: Correspondents, unknown: dict[str, int]) -> DirectoryValue:
+    """The directory as it is shown. ``unknown``: FINESS -> addresses written to that it does not know."""
+    return DirectoryValue(found.equipped, found.count - found.equipped, found.updated_at, found.faults, unknown)
+
+
+def standings_of(config: Config) -> Standings:
+    """Where each establishment stands with PS4.1, as its register tells."""
+    return Standings(config.ps41.folder or config.store.parent / "ps41", config.ps41)
+
+
+def proofs_of(standings: Standings) -> dict[str, existence.Proof]:
+    """The same for the indicator: FINESS -> what is proven. An establishment that sends no test is not in it."""
+    return {
+        each.establishment: existence.Proof(each.sent_at, each.proven_at, each.expires_at, each.declared)
+        for each in standings.read()
+    }

@@ -140,10 +140,9 @@ def read(path: Path, maker: Maker, space: addresses.Space) -> tuple[Corresponden
         table.errors.append(
             ConfigError(str(path), 0, f"{more} more lines are at fault", "mend the first ones, then look again")
         )
-    made = Correspondents(
-        Directory(table.names, frozenset(table.equipped)), int(found.st_mtime), len(table.keys), table.faults
-    )
-    return made, table.errors
+    bare = Directory(table.names, frozenset(table.equipped))
+    directory = structs.replace(bare, digest=bare.fingerprint())
+    return Correspondents(directory, int(found.st_mtime), len(table.keys), table.faults), table.errors
 
 
 class _Table:

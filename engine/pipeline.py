@@ -22,6 +22,7 @@ from msgspec import Struct
 from engine.feed import Feed
 from engine.ledger.journal import Entry
 from engine.ledger.ledger import Ledger
+from engine.ledger.recount import Recount
 from engine.metrics.histogram import COMMIT_SECONDS, PARSE_SECONDS, Histogram
 from engine.receipt import Receipt
 
@@ -98,6 +99,10 @@ class Pipeline:
         self._published_at = 0.0
         self._retry_at = 0.0
         self._swept = 0
+        self._recounts: queue.SimpleQueue[Callable[[], Recount]] = queue.SimpleQueue()
+        self._begin: Callable[[], Recount] | None = None
+        self._recounting: Recount | None = None
+        self._recounted_at = 0.0
         self.parse_seconds = Histogram(PARSE_SECONDS)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         self.available = True
@@ -126,6 +131,10 @@ class Pipeline:
         self.submit(payload, feed, done)
         return await future
 
+    def recount(self, begin: Callable[[], Recount]) -> None:
+        """Have everyone judged again, a page after each batch; ``begin`` is called on the writer's thread. A newer one takes over."""
+        self._recounts.put(begin)
+
     async def stop(self) -> None:
         """Write and answer everything that was submitted, then end the thread. The backlog stays in the journal."""
         self._queue.put(None)
@@ -141,11 +150,12 @@ class Pipeline:
             if batch:
                 self._commit(batch)
             self._fold(len(batch))
+            self._recount(len(batch))
             self._show_safely()
 
     def _next(self) -> list[_Waiting]:
         """What waits, as one batch; waits itself when there is nothing to fold either."""
-        pending = self._ledger.journal.pending and time.monotonic() >= self._retry_at
+        pending = (self._ledger.journal.pending or self._recounting) and time.monotonic() >= self._retry_at
         try:
             first = self._queue.get(timeout=_PAUSE if pending else 0.2)
         except queue.Empty:
@@ -229,6 +239,29 @@ class Pipeline:
             self._bite = min(_MEAL, self._bite * 2)
         else:
             self._bite = max(_BITE, self._bite // 2)
+
+    def _recount(self, came: int) -> None:
+        """A page of the recount that was asked for, if one was."""
+        now = time.monotonic()
+        if self._stopping or now < self._retry_at or (came > _CALM and now - self._recounted_at < _FRESH):
+            return
+        self._recounted_at = now
+        try:
+            while not self._recounts.empty():
+                self._begin, self._recounting = self._recounts.get(), None
+            if self._begin is not None:
+                self._recounting, self._begin = self._begin(), None
+            if self._recounting is None:
+                return
+            if not self._recounting.step(_QUIET_BITE if self._silence >= _QUIET else _BITE):
+                self._recounting = None
+                _log.info("recounted")
+        except (sqlite3.Error, OSError) as error:
+            _log.error("recount-postponed", error=error)
+            self._retry_at = now + _RETRY
+        except Exception as error:  # noqa: BLE001  # the next start recounts everything
+            _log.error("recount-failed", error=error)
+            self._recounting = self._begin = None
 
     def _isolate(self) -> None:
         """Fold one by one up to the message that cannot be folded, and put it aside: first kept, then taken out."""

@@ -15,22 +15,37 @@ from msgspec import Struct
 from engine import __version__, correspondents, logs
 from engine import config as config_module
 from engine import inventory as inventory_module
-from engine.assembly import Clock, connections_of, correspondents_of, feed, keys_of, mail_space, open_ledger
+from engine.assembly import (
+    Clock,
+    connections_of,
+    correspondents_of,
+    directory_of,
+    feed,
+    keys_of,
+    mail_space,
+    open_ledger,
+    proofs_of,
+    seen_of,
+    standings_of,
+)
 from engine.codes import codes, rejections
 from engine.config import Config
+from engine.correspondents import Correspondents
 from engine.errors import ConfigError
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
 from engine.ledger import journal
+from engine.ledger.recount import Recount
 from engine.listeners.listener import Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
-from engine.metrics import periods, remedies, values
+from engine.metrics import existence, periods, remedies, values
 from engine.metrics.exposition import Exposition
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Snapshot, WindowBounds
 from engine.metrics.snapshot import Feed as FeedValue
 from engine.metrics.web import Application, Web
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
+from engine.renewal import Renewal
 from engine.seal import Seal
 
 _log = structlog.get_logger()
@@ -54,6 +69,7 @@ class Engine:
         digests, seal = Digests(self.keys.digests), Seal(self.keys.sealing)
         known = declarations()
         feeds = {f.name: feed(config, f, known[f.listener], pseudonyms, digests, seal) for f in config.feeds}
+        found = correspondents.stamp(config.correspondents) if config.correspondents else None
         self.correspondents = correspondents_of(config, self.keys)
         self.ledger = open_ledger(config, self.keys, directory=self.correspondents.directory, clock=clock)
         self.pipeline = Pipeline(
@@ -65,6 +81,13 @@ class Engine:
             f.name: known[f.listener].make(f.name, f.settings, self.pipeline, self.counters[f.name])
             for f in config.feeds
         }
+        self.renewal: Renewal | None = None
+        if config.correspondents is not None and found is not None:
+            self.renewal = Renewal(
+                config.correspondents, found, lambda: correspondents_of(config, self.keys), self._renew
+            )
+        self.standings = standings_of(config)
+        self._looking: asyncio.Task[None] | None = None
         self.snapshot = self._snapshot()
         exposition = Exposition(
             lambda: self.snapshot,
@@ -103,6 +126,8 @@ class Engine:
             await self.pipeline.stop()
             self.ledger.close()
             raise
+        if self.renewal is not None:
+            self._looking = asyncio.create_task(self.renewal.run())
         self._ready = True
         _log.info("engine-started", feeds=len(self.listeners), port=self.http_port, pending=self.ledger.journal.pending)
 
@@ -122,6 +147,8 @@ class Engine:
     async def stop(self) -> None:
         """Take nothing more, answer everything that was taken, close."""
         self._ready = False
+        if self._looking is not None:
+            self._looking.cancel()
         await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
         await self.pipeline.stop()
         self.web.stop()
@@ -129,14 +156,26 @@ class Engine:
         _log.info("engine-stopped", pending=self.ledger.journal.pending)
 
     async def run(self) -> None:
-        """Start, wait for SIGTERM or SIGINT, stop."""
+        """Start, wait for SIGTERM or SIGINT, stop. SIGHUP: read the directory of correspondents again."""
         asked = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, asked.set)
+        loop.add_signal_handler(signal.SIGHUP, self.renewal.ask if self.renewal is not None else lambda: None)
         await self.start()
         await asked.wait()
         await self.stop()
+
+    def _renew(self, found: Correspondents) -> None:
+        """A new writing of the directory: its date at once, and everyone judged again when it says something else."""
+        if found.directory.fingerprint() == self.correspondents.directory.fingerprint():
+            self.correspondents = found
+        else:
+            self.pipeline.recount(lambda: self._resettle(found))
+
+    def _resettle(self, found: Correspondents) -> Recount:
+        self.correspondents = found
+        return self.ledger.resettle(found.directory)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
@@ -150,6 +189,9 @@ class Engine:
         indicators: list[IndicatorValue] = []
         applications: list[ApplicationValue] = []
         bounds: list[WindowBounds] = []
+        known, seen = self.correspondents, seen_of(config, self.correspondents, now)
+        unknown: dict[str, int] = {}
+        proofs = proofs_of(self.standings)
         day = 0
         for establishment in config.establishments:
             day = periods.today_of(now, establishment.time_zone)
@@ -163,7 +205,12 @@ class Engine:
                 )
                 for window in windows
             ]
-            indicators += values.indicators(ledger.sums, establishment.finess, windows)
+            equipped = known.directory.equipped
+            indicators += values.indicators(ledger.sums, establishment.finess, windows, equipped)
+            indicators += existence.indicators(
+                ledger.sums, establishment.finess, windows, seen, proofs.get(establishment.finess)
+            )
+            unknown[establishment.finess] = existence.unknown_addresses(ledger.sums, establishment.finess, windows)
             if config.inventory:
                 indicators += connections.indicators(establishment.finess, windows)
                 applications += connections.applications(establishment.finess)
@@ -189,6 +236,8 @@ class Engine:
             windows=tuple(bounds),
             facts_dropped=ledger.book.dropped,
             submissions=ledger.totals.shown([e.finess for e in config.establishments]),
+            directory=directory_of(known, unknown),
+            official={(i, e.finess): met for e in config.establishments for i, met in e.official_values.items()},
             proofs={e.finess: e.proof for e in config.establishments},
         )
 

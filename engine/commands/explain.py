@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from engine.assembly import read_ledger, rule_settings
+from engine.assembly import read_ledger
 from engine.commands import explain_mail
-from engine.assembly import read_ledger, rule_settings
 from engine.config import Config
 from engine.ledger.attempts import Attempt, Sending
 from engine.ledger.patient import View
@@ -56,7 +55,7 @@ def explain(config: Config, number: str) -> list[dict[str, Any]]:
                     continue
                 stays = [i for i, s in enumerate(view.stays) if s.venue == handle or handle in s.dossiers]
                 if stays:
-                    return Explanation(view, rule_settings(config), catalogues.load(), remedies).stays(stays)
+                    return Explanation(view, ledger.settings, catalogues.load(), remedies).stays(stays)
         return []
     finally:
         ledger.close()

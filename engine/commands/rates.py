@@ -12,15 +12,15 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from engine.assembly import connections_of, read_ledger
+from engine.assembly import connections_of, directory_of, proofs_of, read_store, seen_of, standings_of
 from engine.config import Config
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
-from engine.metrics import periods, values
+from engine.metrics import existence, periods, values
 from engine.metrics import remedies as tables
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.remedies import Remedies
-from engine.metrics.snapshot import ApplicationValue, IndicatorValue
+from engine.metrics.snapshot import ApplicationValue, Directory, IndicatorValue
 
 
 class Refusal(Struct, frozen=True):
@@ -35,6 +35,14 @@ class Refusal(Struct, frozen=True):
     advice: str  # French
 
 
+class Official(Struct, frozen=True):
+    """What the programme says of one indicator that is met or not (``official_values`` of the configuration)."""
+
+    indicator: str
+    establishment: str
+    met: bool
+
+
 class Rates(Struct, frozen=True):
     """Every indicator of every establishment on a day."""
 
@@ -44,30 +52,59 @@ class Rates(Struct, frozen=True):
     unlisted: tuple[str, ...]
     pending: int
     refusals: tuple[Refusal, ...] = ()  # the `rejected` of the indicators, by code
+    official: tuple[Official, ...] = ()
+    directory: Directory = Directory()
 
 
 def rates(config: Config, today: date | None = None) -> Rates:
     """The rates of a day (default: today)."""
     remedies = tables.load(config.dmp_errors)
-    ledger, _ = read_ledger(config)
+    ledger, _, correspondents = read_store(config)
+    equipped = correspondents.directory.equipped
     try:
         inventory = load_inventory(config.inventory) if config.inventory else Inventory()
         connections = connections_of(config, ledger, inventory, time.time())
         found: list[IndicatorValue] = []
         applications: list[ApplicationValue] = []
+        unknown: dict[str, int] = {}
+        proofs = proofs_of(standings_of(config))
         day = 0
         for establishment in config.establishments:
             day = today.toordinal() if today else periods.today_of(time.time(), establishment.time_zone)
             windows = periods.windows(day, config.indicators.months)
-            found += values.indicators(ledger.sums, establishment.finess, windows)
+            seen = seen_of(config, correspondents, _instant(today, establishment.time_zone))
+            found += values.indicators(ledger.sums, establishment.finess, windows, equipped)
+            found += existence.indicators(
+                ledger.sums, establishment.finess, windows, seen, proofs.get(establishment.finess)
+            )
+            unknown[establishment.finess] = existence.unknown_addresses(ledger.sums, establishment.finess, windows)
             if config.inventory:
                 found += connections.indicators(establishment.finess, windows)
                 applications += connections.applications(establishment.finess)
         unlisted = connections.unlisted if config.inventory else ()
         refusals = tuple(refusal for value in found for refusal in _refusals(value, remedies))
-        return Rates(periods.iso(day), tuple(found), tuple(applications), unlisted, ledger.journal.pending, refusals)
+        official = tuple(
+            Official(indicator, establishment.finess, met)
+            for establishment in config.establishments
+            for indicator, met in establishment.official_values.items()
+        )
+        return Rates(
+            periods.iso(day),
+            tuple(found),
+            tuple(applications),
+            unlisted,
+            ledger.journal.pending,
+            refusals,
+            official,
+            directory_of(correspondents, unknown),
+        )
     finally:
         ledger.close()
+
+
+def _instant(today: date | None, zone: str) -> float:
+    """The end of a day that was asked for, else now."""
+    return periods.start_of_day(today.toordinal() + 1, zone) if today else time.time()
 
 
 def _refusals(value: IndicatorValue, remedies: Remedies) -> Iterator[Refusal]:
@@ -90,6 +127,8 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
     for column in ("Indicator", "Establishment", "Label", "Window", "Rate", "Target", "Missed, by reason"):
         table.add_column(column, overflow="fold")
     for value in _grouped(found.indicators, catalogue):
+        if catalogue[value.indicator].kind == "existence":
+            continue
         target = targets.get((value.indicator, value.establishment), catalogue.target(value.indicator))
         missed = ", ".join(f"{reason} {n}" for reason, n in value.missed.items() if n)
         table.add_row(
@@ -102,6 +141,7 @@ def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], flo
             missed,
         )
     console.print(table)
+    _existence(found, catalogue, console)
     _refused(found, catalogue, console)
     if found.applications:
         inventory = Table(title="Applications of the inventory")
@@ -132,6 +172,40 @@ def _grouped(values: Iterable[IndicatorValue], catalogue: Catalogue) -> list[Ind
         values,
         key=lambda value: places.setdefault(catalogue[value.indicator].variant_of or value.indicator, len(places)),
     )
+
+
+def _existence(found: Rates, catalogue: Catalogue, console: Console) -> None:
+    """What is met or not, once for both windows, with the official value beside."""
+    table = Table(
+        title="Met or not", caption="official: official_values of the configuration; never mixed with what is observed"
+    )
+    for column in ("Indicator", "Establishment", "Label", "Observed", "Official", "Why not", "What to do"):
+        table.add_column(column, overflow="fold")
+    official = {(each.indicator, each.establishment): each.met for each in found.official}
+    for value in found.indicators:
+        entry = catalogue[value.indicator]
+        if entry.kind != "existence" or value.window != "official":
+            continue
+        said = official.get((value.indicator, value.establishment))
+        reason = next((reason for reason in entry.reasons if value.missed.get(reason.code)), None)
+        table.add_row(
+            value.indicator,
+            value.establishment,
+            entry.title,
+            "yes" if value.numerator else "no",
+            "-" if said is None else "yes" if said else "no",
+            reason.label if reason else "",
+            reason.advice if reason else "",
+        )
+    console.print(table)
+    known = found.directory
+    if known.updated_at:
+        console.print(
+            f"Directory of {periods.utc(known.updated_at)}: {known.equipped + known.unequipped} correspondents, {known.equipped} equipped; "
+            f"{sum(known.unknown.values())} addresses were written to that it does not know."
+        )
+    if known.faults:
+        console.print(f"{known.faults} lines of the directory are at fault: jauge check-config tells which.")
 
 
 def _refused(found: Rates, catalogue: Catalogue, console: Console) -> None:

@@ -382,6 +382,13 @@ class Book:
             yield views
             last = rows[-1][0]
 
+    def judged(self, facts: bytes) -> Judged:
+        """A patient judged again from its facts as they are stored."""
+        try:
+            return self._judge(self.view(sorted(_facts.decode(facts))))
+        finally:
+            self._exchanges.clear()
+
     def everyone(self) -> Iterator[list[tuple[int, Judged]]]:
         """Every patient judged again from its facts, by pages."""
         for page in self.views():

@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.ledger import schema, tallies, totals
 from engine.ledger.book import Book
-from engine.ledger.changes import Judged
+from engine.ledger.changes import Changes, Judged
 from engine.ledger.journal import Entry, Journal
 from engine.ledger.keeper import MOST_PAGES, Keeper
 from engine.ledger.patient import Attachment, View
+from engine.ledger.recount import Recount
 from engine.metrics.measures import Measure, measures
 from engine.metrics.rules.judge import judge
 from engine.metrics.rules.verdict import Verdict
-from engine.metrics.settings import RuleSettings
+from engine.metrics.settings import Directory, RuleSettings
 
 _DAY: Final = 86_400
 
@@ -76,9 +77,7 @@ class Ledger:
             self._set_meta("keys", msgspec.msgpack.encode(dict(key_ids)))
         attachment = Attachment(settings.attach_days, settings.classes, settings.match_hours * 3_600)
         self.journal = Journal(self._connection, aside_bytes)
-        self.book = Book(
-            self._connection, lambda view: Judged(judge(view, settings), measures(view, settings)), attachment
-        )
+        self.book = Book(self._connection, self._judge, attachment)
         self._first_day = first_day
         if not read_only:
             before = self._meta("settings")
@@ -89,6 +88,14 @@ class Ledger:
         self.totals = totals.Totals(self._connection)
         self._keeper: Keeper | None = None
         self._path = path
+
+    def _judge(self, view: View) -> Judged:
+        return Judged(judge(view, self._settings), measures(view, self._settings))
+
+    @property
+    def settings(self) -> RuleSettings:
+        """What the subjects are judged with."""
+        return self._settings
 
     def keep(self) -> None:
         """Leave the checkpoints to a thread of their own, so that no commit waits for one."""
@@ -105,9 +112,12 @@ class Ledger:
         """Fold at most ``limit`` recorded messages; how many."""
         keys, changes = self.book.fold(limit, int(self._clock()) // _DAY)
         self.journal.folded(keys)
+        self._apply(changes)
+        return len(keys)
+
+    def _apply(self, changes: Changes) -> None:
         self.sums.apply(changes.verdicts)
         self.totals.apply(changes.measures)
-        return len(keys)
 
     def oldest(self) -> bytes:
         """The encoded facts of the oldest pending message."""
@@ -183,6 +193,14 @@ class Ledger:
             raise
         self.sums = tallies.Sums(self._connection, self._first_day)
         self.totals = totals.Totals(self._connection)
+
+    def resettle(self, directory: Directory) -> Recount:
+        """Judge with another directory of correspondents from now on: those who were judged before, as the recount is stepped through."""
+        settings = structs.replace(self._settings, directory=directory)
+        fingerprint = settings.fingerprint()
+        self._set_meta("settings", b"")  # left in the middle, the next start recounts everything
+        self._settings = settings
+        return Recount(self._connection, self.book, self._apply, lambda: self._set_meta("settings", fingerprint))
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,11 @@ from engine import resources
 from engine.errors import ConfigError
 from engine.strict import Place, Reader, suggest
 
-Unit = Literal["application", "stay", "report", "document", "letter", "correspondent"]
+Unit = Literal["application", "stay", "report", "document", "letter", "correspondent", "establishment"]
 """What an indicator counts."""
+
+Kind = Literal["rate", "existence"]
+"""Existence: met or not, a rate of the one establishment."""
 
 TargetStatus = Literal["confirmed", "unconfirmed", "none"]
 """Confirmed: written in a document of the programme. Unconfirmed: nothing public gives it. None: a variant."""
@@ -62,6 +65,7 @@ class Indicator(Struct, frozen=True):
     sources: tuple[str, ...]
     assumptions: tuple[str, ...]
     variant_of: str = ""
+    kind: Kind = "rate"
 
     @property
     def formula(self) -> str:
@@ -160,6 +164,11 @@ class _Indicator(Struct, frozen=True):
     advice: Mapping[str, Words] = field(default_factory=dict)
     variants: tuple[Code, ...] = ()
     bonus: bool = False
+    kind: Kind = "rate"
+
+    def __post_init__(self) -> None:
+        if (self.kind == "existence") != (self.unit == "establishment"):
+            raise ValueError("kind existence and unit establishment go together")
 
 
 class _File(Struct, frozen=True):
@@ -249,6 +258,7 @@ def _entries(declared: _Indicator, file: _File) -> Iterator[Indicator]:
         reasons=_reasons(declared.reasons, declared.advice, file),
         sources=tuple(file.sources[source] for source in declared.sources),
         assumptions=declared.assumptions,
+        kind=declared.kind,
     )
     yield entry
     for name in declared.variants:

@@ -26,6 +26,7 @@ def indicators_table(catalogue: Catalogue) -> str:
     lines = ["| id | titre | compte | cible | motifs, dans l’ordre |", "|---|---|---|---|---|"]
     for entry in catalogue:
         target = f"≥ {entry.target * 100:g} %" if entry.target is not None else "pas de cible officielle"
+        target = "oui" if entry.kind == "existence" else target
         reasons = _reasons(catalogue, entry)
         lines.append(f"| {entry.id} | {entry.title} | {entry.unit_words[1]} | {target} | {reasons} |")
     return "\n".join(lines)

@@ -203,6 +203,37 @@ MAILING_XDM: Final = Family(
     (*_DMP, "state"),
     "Sendings by their IHE_XDM archive: valid, flawed (read, with errors), unreadable, none.",
 )
+DIRECTORY_CORRESPONDENTS: Final = Family(
+    "jauge_directory_correspondents",
+    "gauge",
+    ("state",),
+    "Correspondents of the directory: equipped (with a professional MSSanté address), unequipped.",
+)
+DIRECTORY_UPDATED: Final = Family(
+    "jauge_directory_updated_timestamp_seconds",
+    "gauge",
+    (),
+    "When the file of the directory was last written; 0 when there is none (D6.2).",
+)
+DIRECTORY_FAULTS: Final = Family(
+    "jauge_directory_lines_at_fault",
+    "gauge",
+    (),
+    "Lines of the directory that were left out; `jauge check-config` tells which, and the mend.",
+)
+DIRECTORY_UNKNOWN: Final = Family(
+    "jauge_directory_unknown_addresses",
+    "gauge",
+    _DMP,
+    "Professional addresses that were written to in the rolling window and that the directory does not know.",
+)
+OFFICIAL_VALUE: Final = Family(
+    "jauge_official_value",
+    "gauge",
+    ("indicator", "establishment"),
+    "1 when the programme says that the indicator is met, 0 when it says that it is not (official_values of the configuration); shown "
+    "beside what is observed.",
+)
 MESSAGES_RECEIVED: Final = Family(
     "jauge_messages_received_total",
     "counter",

@@ -27,11 +27,13 @@ class Directory(Struct, frozen=True):
     """Pseudonym of an address ("address") or identifier ("correspondent") -> that of its correspondent ("correspondent-id")."""
     equipped: frozenset[bytes] = frozenset()
     """The correspondents that have a professional address."""
+    digest: str = ""
+    """The fingerprint, where it is known already: it takes a second of a large directory."""
 
     def fingerprint(self) -> str:
         """Changes with the directory, and not with the order of its file; empty when there is none."""
-        if not self.names and not self.equipped:
-            return ""
+        if self.digest or (not self.names and not self.equipped):
+            return self.digest
         digest = blake2b(digest_size=16)
         names = sorted(self.names)
         for part in (names, (self.names[name] for name in names), sorted(self.equipped)):

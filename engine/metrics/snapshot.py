@@ -113,6 +113,18 @@ class Submissions(Struct, frozen=True):
     mail_xdm: dict[str, int] = field(default_factory=dict)  # valid, flawed, unreadable, none -> sendings
 
 
+class Directory(Struct, frozen=True):
+    """The directory of correspondents (docs/rules.md section 8)."""
+
+    equipped: int = 0  # correspondents with a professional MSSanté address
+    unequipped: int = 0
+    updated_at: int = 0  # when its file was last written
+    faults: int = 0  # lines of it that were left out
+    unknown: dict[str, int] = field(
+        default_factory=dict
+    )  # FINESS -> professional addresses written to that it does not know
+
+
 class Snapshot(Struct, frozen=True):
     """Everything the engine shows, at one instant."""
 
@@ -133,6 +145,10 @@ class Snapshot(Struct, frozen=True):
     windows: tuple[WindowBounds, ...] = ()
     facts_dropped: int = 0  # since the start
     submissions: tuple[Submissions, ...] = ()  # one for each establishment
+    directory: Directory = Directory()
+    official: dict[tuple[str, str], bool] = field(
+        default_factory=dict
+    )  # (indicator, establishment) -> met, says the programme
     proofs: dict[str, str] = field(
         default_factory=dict
     )  # establishment -> what it takes as proof: accepted, taken or sent

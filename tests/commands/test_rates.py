@@ -118,3 +118,36 @@ class TestRefusals:
         fill(path, *stay(1, "XDSRegistryBusy")[:2])
 
         assert "Rejected" not in shown(read(path))
+
+
+class TestMetOrNot:
+    """The table of what is met or not."""
+
+    def test_beside_the_official_value(self, tmp_path: Path) -> None:
+        """Yes or no, the official value beside, why not and what to do; none of it is in the table of rates."""
+        path = site(tmp_path)
+        text = CONFIG.replace("name: CH Fictif", "name: CH Fictif, official_values: {P4.3: true, D6.2: false}")
+        path.write_text(text + "correspondents: correspondents.csv\n", encoding="utf-8")
+        (tmp_path / "correspondents.csv").write_text("address\na@x.mssante.fr\nb@x.mssante.fr\nnot one\n")
+        fill(path)
+        found = read(path)
+        words = shown(found)
+
+        assert "│ D6.2 │ 990000001 │ Annuaire des correspondants à jour │ yes │ no │" in words
+        assert "│ P4.3 │ 990000001 │ Messagerie MSSanté opérationnelle │ no │ yes │ Aucun envoi MSSanté vu" in words
+        assert "│ PS3.2 │ 990000001 │ Messagerie MSSanté opérationnelle (SUN-ES) │ no │ - │" in words
+        assert words.count("D6.2 ") == 1
+        assert "2 correspondents, 2 equipped; 0 addresses were written to that it does not know." in words
+        assert "1 lines of the directory are at fault" in words
+
+    def test_json(self, tmp_path: Path) -> None:
+        """For programs: a rate of one, the official values, the directory."""
+        path = site(tmp_path)
+        path.write_text(CONFIG.replace("name: CH Fictif", "name: CH Fictif, official_values: {P4.3: true}"))
+        fill(path)
+        found = rates.to_json(read(path))
+
+        (one,) = [v for v in found["indicators"] if (v["indicator"], v["window"]) == ("D6.2", "official")]
+        assert (one["numerator"], one["denominator"], one["missed"], one["ratio"]) == (0, 1, {"no_directory": 1}, 0.0)
+        assert list(found["official"]) == [{"indicator": "P4.3", "establishment": "990000001", "met": True}]
+        assert found["directory"]["updated_at"] == 0

@@ -2,7 +2,15 @@
 
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.histogram import ANSWER_SECONDS, COMMIT_SECONDS, PARSE_SECONDS, PUBLICATION_SECONDS, Histogram
-from engine.metrics.snapshot import ApplicationValue, Feed, IndicatorValue, Snapshot, Submissions, WindowBounds
+from engine.metrics.snapshot import (
+    ApplicationValue,
+    Directory,
+    Feed,
+    IndicatorValue,
+    Snapshot,
+    Submissions,
+    WindowBounds,
+)
 
 HOSPITAL = "990000001"
 CLINIC = "990000019"
@@ -37,6 +45,8 @@ def small() -> Snapshot:
             IndicatorValue("DS1.1_sent", HOSPITAL, "official", 88, 100, {"not_produced": 12}),
             IndicatorValue("DS2.1", HOSPITAL, "official", 1, 3, {"wrong_level": 2}),
             IndicatorValue("DS1.1", CLINIC, "official", 0, 0),
+            IndicatorValue("D6.2", HOSPITAL, "official", 1, 1),
+            IndicatorValue("P4.3", CLINIC, "official", 0, 1, {"no_mail_seen": 1}),
             IndicatorValue("DS1.4", CLINIC, "official", 0, 2, {"not_produced": 1, "of_a_newer_rule": 1}),
         ),
         applications=(
@@ -85,6 +95,8 @@ def small() -> Snapshot:
                 answer=answer.state(),
             ),
         ),
+        directory=Directory(42, 7, 1_744_000_000, 2, {HOSPITAL: 3}),
+        official={("P4.3", HOSPITAL): True, ("PS3.2", HOSPITAL): False},
         proofs={HOSPITAL: "accepted", CLINIC: "taken"},
     )
 

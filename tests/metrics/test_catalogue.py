@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.ledger.tallies import INDICATORS
-from engine.metrics import catalogue
+from engine.metrics import catalogue, existence
 from engine.metrics.rules.verdict import MAIL_WAY, WAY
 from engine.metrics.values import DIRECTORY
 
@@ -76,19 +76,21 @@ class TestShipped:
             "DS4.1_directory",
             "DS4.2",
             "DS4.2_delivered",
+            *existence.INDICATORS,
         ]
 
         assert list(shipped().ids) == expected
 
     def test_is_what_the_engine_counts(self) -> None:
         """Every rate that is tallied has its entry, and every entry is counted."""
-        assert set(shipped().ids) == {*INDICATORS, DIRECTORY, "P1.1", "P1.3"}
+        assert set(shipped().ids) == {*INDICATORS, *existence.INDICATORS, DIRECTORY, "P1.1", "P1.3"}
 
     def test_targets_are_those_that_a_document_confirms(self) -> None:
-        """0.80 for P1.1 and P1.3, 0.98 for D2.2 and D6.1, 0.60 for D6.3; none for a DS indicator, whose value no public source gives."""
+        """0.80 for P1.1 and P1.3, 0.98 for D2.2 and D6.1, 0.60 for D6.3, yes for what is yes or no; none for a DS indicator, whose value no public source gives."""
         confirmed = {entry.id: entry.target for entry in shipped() if entry.target is not None}
 
-        assert confirmed == {"P1.1": 0.80, "P1.3": 0.80, "D2.2": 0.98, "D6.1": 0.98, "D6.3": 0.60}
+        rates = {"P1.1": 0.80, "P1.3": 0.80, "D2.2": 0.98, "D6.1": 0.98, "D6.3": 0.60}
+        assert confirmed == rates | dict.fromkeys(existence.INDICATORS, 1.0)
         assert {shipped()[name].target_status for name in DOCUMENTS} == {"unconfirmed"}
         assert {entry.target_status for entry in shipped() if entry.variant_of} == {"none"}
 
@@ -98,6 +100,7 @@ class TestShipped:
             codes = shipped().reasons(entry.id)
             mailed = entry.id.startswith(("D6.3", "DS4."))
             way = APPLICATIONS if entry.unit == "application" else MAIL_WAY if mailed else WAY
+            way = existence.WAY if entry.kind == "existence" else way
             assert list(codes) == [reason for reason in way if reason in codes]
 
     @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ class TestIndicators:
                 missed[key] = missed.get(key, 0) + count
         numerators = {labels: count for (name, labels), count in found.items() if name == "jauge_indicator_numerator"}
 
-        assert len(numerators) == 7
+        assert len(numerators) == 9
         for labels, numerator in numerators.items():
             assert found["jauge_indicator_denominator", labels] == numerator + missed[labels]
 
@@ -156,13 +156,14 @@ class TestIndicators:
         assert value(found, "jauge_indicator_ratio", **labels) == 1 / 3
 
     def test_only_confirmed_or_chosen_targets_are_shown(self) -> None:
-        """P1.1 has the programme's, DS1.1 the one that the hospital set, the clinic and the others none."""
+        """P1.1 has the programme's, DS1.1 the one that the hospital set, what is yes or no has 1, the clinic and the others none."""
         targets = {labels: found for (name, labels), found in series(small()).items() if "target" in name}
         by_name = {
             (dict(labels)["indicator"], dict(labels)["establishment"]): found for labels, found in targets.items()
         }
 
-        assert by_name == {("P1.1", HOSPITAL): 0.8, ("DS1.1", HOSPITAL): 0.6}
+        rates = {("P1.1", HOSPITAL): 0.8, ("DS1.1", HOSPITAL): 0.6}
+        assert by_name == rates | {("D6.2", HOSPITAL): 1, ("P4.3", CLINIC): 1}
 
     def test_a_site_may_replace_a_confirmed_target(self) -> None:
         """The target of the site wins over the programme's."""
