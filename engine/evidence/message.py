@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from engine.errors import ParseError
 from engine.evidence.cda_writer import write_cda
 from engine.evidence.document_pdf import write_document
 from engine.evidence.settings import Ps41, Sender
@@ -69,7 +70,10 @@ def build(trial: Trial, sender: Sender, settings: Ps41) -> Built:
     pdf = write_document(trial, sender, settings)
     cda = write_cda(trial, sender, settings, pdf)
     archive = write_xdm(trial, sender, settings, cda, pdf)
-    found = xdm.read(archive, establishments=(trial.finess,))
+    try:
+        found = xdm.read(archive, establishments=(trial.finess,))
+    except ParseError as error:
+        raise NotSoundError((f"{error.code} at {error.where}",)) from None
     wrong = tuple(f"{one.code} at {one.where}" for one in found.problems if one.severity != "info")
     if wrong or len(found.documents) != 1 or found.documents[0].cda is None:
         raise NotSoundError(wrong or ("xdm-no-document",))

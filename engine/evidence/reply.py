@@ -6,6 +6,7 @@ says nothing of how the robot refers to the message: first by thread, else by it
 
 from __future__ import annotations
 
+import base64
 import email.policy
 import email.utils
 from collections.abc import Iterator, Sequence
@@ -144,11 +145,17 @@ def _report_kind(mail: Message) -> Kind:
 
 
 def _fields(part: Message) -> Message:
-    """The fields of a disposition notification, which some writers encode as a text."""
+    """The fields of a disposition notification; where a writer encoded them, the standard library takes them for a body."""
     inside = _messages(part.get_payload())
-    if inside:
-        return inside[0]
-    return parse(_text(part).lstrip().encode("utf-8", "replace")) or part
+    if not inside or inside[0].keys():
+        return inside[0] if inside else part
+    body = str(inside[0].get_payload())
+    if header(part, "Content-Transfer-Encoding").lower() == "base64":
+        try:
+            body = base64.b64decode(body).decode("utf-8", "replace")
+        except ValueError:
+            return part
+    return parse(body.lstrip().encode("utf-8", "replace")) or part
 
 
 def _messages(payload: object) -> list[Message]:
