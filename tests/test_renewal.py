@@ -16,7 +16,7 @@ from engine.correspondents import Correspondents, Stamp, stamp
 from engine.errors import ConfigError
 from engine.metrics.snapshot import Snapshot
 from engine.renewal import Renewal
-from engine.service import Engine, load_config
+from engine.service import Engine, config_problems, load_config
 from tests.messages import adt
 
 CONFIG = """\
@@ -212,6 +212,13 @@ class TestEngine:
         with pytest.raises(ConfigError) as raised:
             Engine(load_config(site / "jauge.yaml"))
         assert (raised.value.line, raised.value.message) == (1, "column address is missing")
+
+    def test_check_config(self, site: Path) -> None:
+        """jauge check-config tells the lines at fault, with the file and the mend; our own mailboxes are known by the settings."""
+        (site / "correspondents.csv").write_text(TWO + "c@ch-fictif.mssante.fr\n")
+        (error,) = config_problems(site / "jauge.yaml")
+        assert (error.file, error.line) == (str(site / "correspondents.csv"), 4)
+        assert error.message == "column address: is not a mail address"
 
     async def test_what_is_shown(self, site: Path) -> None:
         """The official value is beside what is observed, and the age, the faults and the number of correspondents are shown."""
