@@ -88,28 +88,30 @@ def archives(mail: Mail, limit: int) -> Iterator[tuple[Part, Archive | ParseErro
 
     ``limit``: bytes that they may take together, decoded. When no ZIP looks like an XDM, one that is named or announced as such is one.
     """
-    zips: list[tuple[Part, bytes | memoryview]] = []
-    failures: list[tuple[Part, ParseError]] = []
-    for part in mail.parts:
-        if part.kind.startswith("message/") or not (part.holds_zip() or _NAMED.search(part.name)):
-            continue
+    held = [part for part in mail.parts if not part.kind.startswith("message/")]
+    zips = list(_decoded([part for part in held if part.holds_zip()], limit))
+    own = [(part, data) for part, data in zips if isinstance(data, ParseError) or xdm.looks_like(data)]
+    if not own:
+        announced = _SUBJECT in mail_header.words(mail_header.first(mail.fields, "subject")).upper()
+        named = [part for part in held if _NAMED.search(part.name)]
+        own = [(part, data) for part, data in zips if announced and part not in named] + list(_decoded(named, limit))
+    for part, data in own:
+        try:
+            yield part, data if isinstance(data, ParseError) else xdm.read(data)
+        except ParseError as error:
+            yield part, error
+
+
+def _decoded(parts: list[Part], limit: int) -> Iterator[tuple[Part, bytes | memoryview | ParseError]]:
+    """Parts decoded, as far as all of them stay within the limit."""
+    for part in parts:
         try:
             data, _ = part.decode(limit)
         except ParseError as error:
-            failures.append((part, error))
+            yield part, error
             continue
         limit -= len(data)
-        zips.append((part, data))
-    own = [(part, data) for part, data in zips if xdm.looks_like(data)]
-    if not own:
-        announced = _SUBJECT in mail_header.words(mail_header.first(mail.fields, "subject")).upper()
-        own = [(part, data) for part, data in zips if announced or _NAMED.search(part.name)]
-    for part, data in own:
-        try:
-            yield part, xdm.read(data)
-        except ParseError as error:
-            yield part, error
-    yield from failures
+        yield part, data
 
 
 def _remarks(part: Part, archive: Archive) -> Iterator[Flag]:
