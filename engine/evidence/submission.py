@@ -161,10 +161,16 @@ class _Session:
         except (SMTPException, ssl.SSLError, OSError, UnicodeError, ValueError) as error:
             if (refused := _alert(error)) is not None:
                 raise _StepError("ps41-certificate" if refused else "ps41-tls") from None
-            known = isinstance(error, SMTPConnectError) and isinstance(error.__cause__, SMTPServerDisconnected)
-            raise _StepError("ps41-greeting" if known else "ps41-unreachable") from None
+            raise _StepError(self._silent(error)) from None
         self._note("CONNECT", response.code, response.message)
         self._protect()
+
+    def _silent(self, error: BaseException) -> str:
+        """Why there was no greeting: nobody is there, or who is there went away at once."""
+        if not (isinstance(error, SMTPConnectError) and isinstance(error.__cause__, SMTPServerDisconnected)):
+            return "ps41-unreachable"
+        # TLS 1.3: the handshake was done, then the server looked at our certificate.
+        return "ps41-certificate" if self.smtp.transport == "tls" else "ps41-greeting"
 
     async def _secure(self) -> None:
         if not self.client.supports_extension("starttls"):
