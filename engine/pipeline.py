@@ -3,6 +3,7 @@
 The event loop hands payloads in; the writer reads them, makes a whole batch durable with one commit, and only then
 gives the receipts back to the loop. When nothing waits, it folds what is durable into the tallies. Under load it
 commits what came meanwhile (group commit) and folds in small bites, so that acknowledgements never wait for sums.
+A large payload is read by a thread of its own, one at a time, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ _BACKLOG: Final = 100_000
 _FRESH: Final = 0.25
 # What is shown is made again so often (seconds): it costs some milliseconds.
 _SHOWN: Final = 0.5
+# A payload of more bytes may take a tenth of a second to read, most of it outside the interpreter (digests, inflating):
+# it is read beside the others.
+_LARGE: Final = 512 * 1024
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _RETRY: Final = 1.0
 # The loop thread must get the interpreter back quickly while the writer folds (CPython's default is 5 ms).
@@ -68,6 +72,8 @@ class _Waiting(Struct, eq=False):
     payload: bytes
     feed: Feed
     done: Done
+    entries: list[Entry] | None = None  # once it was read
+    took: float = 0.0  # seconds of reading
 
 
 class Pipeline:
@@ -89,7 +95,9 @@ class Pipeline:
         self._clock = clock
         self._publish = publish
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._large: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._reader = threading.Thread(target=self._read_large, name="reader", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._folded_at = 0.0
@@ -115,10 +123,12 @@ class Pipeline:
         self._loop = asyncio.get_running_loop()
         self._ledger.keep()
         self._thread.start()
+        self._reader.start()
 
     def submit(self, payload: bytes, feed: str, done: Done) -> None:
-        """Take a payload; ``done`` is called once, on the loop's thread, in the order of submission."""
-        self._queue.put(_Waiting(payload, self._feeds[feed], done))
+        """Take a payload; ``done`` is called once, on the loop's thread, in the order of submission; that of a large one maybe later."""
+        waiting = _Waiting(payload, self._feeds[feed], done)
+        (self._large if len(payload) > _LARGE else self._queue).put(waiting)
 
     async def accept(self, payload: bytes, feed: str) -> Receipt:
         """Take a payload and wait for what becomes of it."""
@@ -137,9 +147,24 @@ class Pipeline:
 
     async def stop(self) -> None:
         """Write and answer everything that was submitted, then end the thread. The backlog stays in the journal."""
-        self._queue.put(None)
+        self._large.put(None)  # passed on to the writer, behind the last large one
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
         await asyncio.sleep(0)  # the last receipts are delivered by the loop
+
+    # -- the reader's side --------------------------------------------------------------------------------------------
+
+    def _read_large(self) -> None:
+        while (waiting := self._large.get()) is not None:
+            self._read(waiting)
+            self._queue.put(waiting)
+        self._queue.put(None)
+
+    def _read(self, waiting: _Waiting) -> list[Entry]:
+        if waiting.entries is None:
+            before = time.perf_counter()
+            waiting.entries = waiting.feed.entries(waiting.payload, int(self._clock()))
+            waiting.took = time.perf_counter() - before
+        return waiting.entries
 
     # -- the writer's side --------------------------------------------------------------------------------------------
 
@@ -178,12 +203,9 @@ class Pipeline:
         return batch
 
     def _commit(self, batch: list[_Waiting]) -> None:
-        received = int(self._clock())
-        read: list[list[Entry]] = []
+        read = [self._read(waiting) for waiting in batch]
         for waiting in batch:
-            before = time.perf_counter()
-            read.append(waiting.feed.entries(waiting.payload, received))
-            self.parse_seconds.observe(time.perf_counter() - before)
+            self.parse_seconds.observe(waiting.took)
         before = time.perf_counter()
         try:
             self._ledger.record([entry for entries in read for entry in entries])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from engine.feed import Feed
 from engine.ledger import tallies
 from engine.ledger.ledger import Ledger
 from engine.metrics.settings import RuleSettings
-from engine.parsers.context import default
+from engine.parsers import hl7
+from engine.parsers.context import Context, default
+from engine.parsers.parsed import Parsed
 from engine.pipeline import Pipeline
 from engine.privacy import Digests
 from engine.receipt import Receipt
@@ -263,6 +266,29 @@ async def test_receipts_come_in_the_order_of_submission(tmp_path: Path) -> None:
             pipeline.submit(payload, "his", lambda _, number=number: order.append(number))  # type: ignore[misc]
         await pipeline.accept(adt(99), "his")
         assert order == list(range(50))
+
+
+async def test_nobody_waits_for_a_large_message(tmp_path: Path) -> None:
+    """While a large one is read, the others are read, committed and acknowledged; it follows when it is ready, also at a stop."""
+    reading, go = threading.Event(), threading.Event()
+
+    def slow(payload: bytes, context: Context) -> Parsed:
+        if len(payload) > 1_000_000:
+            reading.set()
+            assert go.wait(30)
+        return hl7.parse(payload, context)
+
+    answered: list[str] = []
+    large = adt(1) + b"NTE|1||" + b"x" * 2_000_000 + b"\r"
+    async with running(tmp_path, parse=slow) as (pipeline, ledger):
+        pipeline.submit(large, "his", lambda receipt: answered.append(f"large {receipt.status}"))
+        await asyncio.to_thread(reading.wait, 30)
+        answered += [(await pipeline.accept(adt(number), "his")).status for number in range(2, 20)]
+        assert answered == ["accepted"] * 18
+        pipeline.submit(large, "his", lambda receipt: answered.append(f"large {receipt.status}"))
+        asyncio.get_running_loop().call_later(0.05, go.set)
+    assert answered[18:] == ["large accepted", "large duplicate"]
+    assert counter(ledger, "received") == 20
 
 
 async def test_stopping_answers_everything_that_was_submitted(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class Pipeline(Protocol):
         """Take a payload, on the event loop's thread.
 
         ``done`` is called exactly once, on the same thread, in the order of submission of the feed; maybe before
-        ``submit`` returns.
+        ``submit`` returns. A large payload is read beside the others: its receipt may come after those of later ones.
         """
 
     async def accept(self, payload: bytes, feed: str) -> Receipt:
