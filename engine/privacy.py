@@ -28,7 +28,7 @@ CACHE: Final = 32_768
 """Identifiers remembered: those of the patients and stays of the day, about 5 MB. They are in clear in memory only."""
 
 
-_ONCE: Final = frozenset({"control", "movement"})
+_ONCE: Final = frozenset({"control", "mail", "movement"})
 """Kinds whose values seldom come twice: remembering them would push out those that do."""
 
 _STATES: Final = 4_096
