@@ -15,6 +15,7 @@ from engine.ledger.schema import StoreError
 from engine.resources import path as shipped
 
 FOUND_WRONG: Final = 1
+CANNOT_COMPARE: Final = 2
 WRONG_CONFIGURATION: Final = 3
 UNKNOWN: Final = 4
 

@@ -1,7 +1,7 @@
 """The command line: arguments in, exit code out; everything else is elsewhere.
 
 Exit codes: 0 done; 1 something was found wrong (a difference, an unreadable file, a rate that is not the truth, a proof not there);
-2 wrong arguments; 3 wrong configuration, inventory or store; 4 nothing known under that number; 130 interrupted.
+2 wrong arguments, or an audit of old figures; 3 wrong configuration, inventory or store; 4 nothing known under that number; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine import __version__, logs
-from engine.arguments import FOUND_WRONG, UNKNOWN, WRONG_CONFIGURATION
+from engine.arguments import CANNOT_COMPARE, FOUND_WRONG, UNKNOWN, WRONG_CONFIGURATION
 from engine.arguments import config_option as _config
 from engine.arguments import guarded as _guarded
 from engine.arguments import json_option as _json
@@ -203,12 +203,16 @@ def explain(visit: str, config_path: Path | None, *, as_json: bool) -> None:
 def audit(config_path: Path | None, *, as_json: bool) -> None:
     """Recount every subject from its facts, and compare with the tallies.
 
-    Exits with 1 on any difference.
+    Exits with 1 on any difference, with 2 when the settings changed since the engine last counted.
     """
     from engine.commands import audit as command
     from engine.service import load_config
 
-    found = command.audit(load_config(_path(config_path)))
+    try:
+        found = command.audit(load_config(_path(config_path)))
+    except command.StaleError:
+        click.echo(f"jauge: {command.STALE}", err=True)
+        sys.exit(CANNOT_COMPARE)
     if as_json:
         click.echo(json.dumps({"differences": len(found)}))
     elif found:

@@ -138,6 +138,29 @@ def test_a_change_of_the_counting_judges_everything_again(site: Path) -> None:
     assert jauge("audit", "-c", config).exit_code == 0
 
 
+def test_figures_of_other_settings_are_said_to_be_old(site: Path) -> None:
+    """Between a change of the counting and the next start: the old figures with a warning, and an audit that compares nothing."""
+    config = replayed(site)
+    assert json.loads(jauge("rates", "--json", "-c", config).output)["stale"] is False
+    assert "Old figures" not in jauge("rates", "-c", config).output
+    config.write_text(CONFIG + "indicators: {classes: [E]}\n", encoding="utf-8")
+    found = json.loads(jauge("rates", "--json", "-c", config).output)
+    assert found["stale"] is True
+    assert {v["denominator"] for v in found["indicators"] if v["indicator"] == "DS1.1"} == {0, 3}
+    shown = jauge("rates", "-c", config)
+    assert shown.exit_code == 0
+    assert "Old figures: the settings of the counting changed" in shown.output
+    for words in (("audit",), ("audit", "--json")):
+        refused = jauge(*words, "-c", config)
+        assert refused.exit_code == 2
+        assert "restart the engine" in refused.stderr
+        assert refused.stdout == ""
+    (site / "more.hl7").write_bytes(adt(99, visit=9))
+    assert jauge("replay", site / "more.hl7", "-c", config).exit_code == 0
+    assert jauge("audit", "-c", config).exit_code == 0
+    assert "Old figures" not in jauge("rates", "-c", config).output
+
+
 def test_wrong_files_stop_the_engine_before_it_starts(site: Path) -> None:
     """3, one line that names the file and the line, and nothing made."""
     config = site / "jauge.yaml"

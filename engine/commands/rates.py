@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.assembly import connections_of, directory_of, proofs_of, read_store, seen_of, standings_of
+from engine.commands.audit import STALE
 from engine.config import Config
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
@@ -54,6 +55,7 @@ class Rates(Struct, frozen=True):
     refusals: tuple[Refusal, ...] = ()  # the `rejected` of the indicators, by code
     official: tuple[Official, ...] = ()
     directory: Directory = Directory()
+    stale: bool = False  # the engine counted under other settings: the figures are the old ones
 
 
 def rates(config: Config, today: date | None = None) -> Rates:
@@ -97,6 +99,7 @@ def rates(config: Config, today: date | None = None) -> Rates:
             refusals,
             official,
             directory_of(correspondents, unknown),
+            ledger.stale,
         )
     finally:
         ledger.close()
@@ -123,6 +126,8 @@ def percent(value: IndicatorValue) -> str:
 
 def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], float], console: Console) -> None:
     """The table of ``jauge rates``."""
+    if found.stale:
+        console.print(f"Old figures: {STALE}.", style="bold")
     table = Table(title=f"Rates on {found.day}", caption="no target: the official texts held give none")
     for column in ("Indicator", "Establishment", "Label", "Window", "Rate", "Target", "Missed, by reason"):
         table.add_column(column, overflow="fold")

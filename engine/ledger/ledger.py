@@ -37,6 +37,10 @@ class Difference(Struct, frozen=True):
     recounted: int
 
 
+class StaleError(Exception):
+    """The tallies were counted under other settings than those the ledger was opened with: nothing can be compared with them."""
+
+
 def known_keys(path: Path) -> dict[str, bytes]:
     """The ids of the keys a store was written with (purpose -> id); empty when there is no store yet."""
     if not path.exists():
@@ -97,6 +101,11 @@ class Ledger:
         """What the subjects are judged with."""
         return self._settings
 
+    @property
+    def stale(self) -> bool:
+        """Whether the tallies are those of other settings (or of another directory), or are being counted again. The engine mends it; a reader cannot."""
+        return self._meta("settings") not in {None, self._settings.fingerprint()}
+
     def keep(self) -> None:
         """Leave the checkpoints to a thread of their own, so that no commit waits for one."""
         self._keeper = Keeper(self._path)
@@ -152,10 +161,12 @@ class Ledger:
     def audit(self) -> list[Difference]:
         """Judge every subject again from its facts, and compare with the tallies and the totals; empty when all is right.
 
-        The journal must be empty of what the tallies do not hold yet: pending messages are in neither.
+        The journal must be empty of what the tallies do not hold yet: pending messages are in neither. Raises :class:`StaleError`.
         """
         self._connection.execute("BEGIN")
         try:
+            if self.stale:
+                raise StaleError
             verdicts: Counter[Verdict] = Counter()
             measured: Counter[Measure] = Counter()
             for page in self.book.everyone():
