@@ -7,6 +7,8 @@ is known by a professional MSSanté address, else by a national identifier; a pa
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.facts import INS_NONE, OUTSIDE, PROFESSIONAL
@@ -35,8 +37,7 @@ def of_message(message: Message, context: Context) -> tuple[tuple[str, ...], tup
         box = _box(prt)
         if box:
             boxes[box] = None
-        person, other = _person(prt)
-        found = None if person == _PATIENT else _meant(context, (box,) if box else (), person, other)
+        found = _meant(context, (box,) if box else (), partial(_person, prt))
         if found is not None:
             meant[found] = None
     return tuple(boxes), tuple(meant)
@@ -48,9 +49,7 @@ def of_cda(header: Cda, context: Context) -> tuple[bytes, ...]:
     for numbers, boxes in header.intended:
         if any(ins.root(root) != INS_NONE for root, _ in numbers):
             continue
-        persons = (extension for root, extension in numbers if root == addresses.PERSONS)
-        structures = (extension for root, extension in numbers if root == addresses.STRUCTURES)
-        found = _meant(context, boxes, (next(persons, ""), ""), (next(structures, ""), ""))
+        found = _meant(context, boxes, partial(_first, numbers))
         if found is not None:
             meant[found] = None
     return tuple(meant)
@@ -61,18 +60,28 @@ _NOBODY: Final[_Number] = ("", "")
 _PATIENT: Final[_Number] = ("", "INS")
 
 
-def _meant(context: Context, boxes: tuple[str, ...], *numbers: _Number) -> bytes | None:
+def _meant(context: Context, boxes: tuple[str, ...], number: Callable[[], _Number]) -> bytes | None:
     """A professional address, else a national identifier; None for a patient, the establishment itself or nobody."""
-    normal = [addresses.normal(box) for box in boxes]
-    owners = [addresses.category(box, context.mail) for box in normal]
-    if PROFESSIONAL in owners:
-        return addresses.pseudonym(context, normal[owners.index(PROFESSIONAL)])
-    if any(
-        owner != OUTSIDE or addresses.domain(box) == addresses.CITIZEN_DOMAIN
-        for owner, box in zip(owners, normal, strict=True)
-    ):
+    known = False
+    for box in boxes:
+        normal = addresses.normal(box)
+        owner = addresses.category(normal, context.mail)
+        if owner == PROFESSIONAL:
+            return addresses.pseudonym(context, normal)
+        known = known or owner != OUTSIDE or addresses.domain(normal) == addresses.CITIZEN_DOMAIN
+    if known:
         return None
-    return next((addresses.correspondent(context, number, kind) for number, kind in numbers if number), None)
+    value, kind = number()
+    return addresses.correspondent(context, value, kind) if value else None
+
+
+def _first(numbers: tuple[tuple[str, str], ...]) -> _Number:
+    """Of the identifiers (root, extension) of a CDA, the person's, else the structure's."""
+    for wanted in (addresses.PERSONS, addresses.STRUCTURES):
+        for root, extension in numbers:
+            if root == wanted:
+                return extension, ""
+    return _NOBODY
 
 
 def _box(prt: Segment) -> str:
@@ -86,18 +95,20 @@ def _box(prt: Segment) -> str:
     return ""
 
 
-def _person(prt: Segment) -> tuple[_Number, _Number]:
-    """The national identifiers of PRT-5 (XCN) and PRT-8 (XON)."""
+def _person(prt: Segment) -> _Number:
+    """The national identifier of PRT-5 (XCN), else of PRT-8 (XON); nobody when it is a patient's."""
     encoding = prt.encoding
     person = _NOBODY
     for repetition in encoding.repetitions(prt.field(5)):
         parts = [*encoding.components(repetition), *[b""] * 12]
         found = _number(encoding, parts[0], parts[8], parts[12])
         if found == _PATIENT:
-            return found, _NOBODY
+            return _NOBODY
         person = person if person[0] else found
+    if person[0]:
+        return person
     parts = [*encoding.components(encoding.repetitions(prt.field(8))[0]), *[b""] * 9]
-    return person, _number(encoding, parts[9] or parts[2], parts[5], parts[6])
+    return _number(encoding, parts[9] or parts[2], parts[5], parts[6])
 
 
 def _number(encoding: Encoding, number: bytes, authority: bytes, type_code: bytes) -> _Number:

@@ -72,7 +72,10 @@ class TestMessage:
             prt("279035121518989@patient.mssante.fr"),
             prt("camille.exemple@patient.mssante.fr", "99990000025^^^^^^^^^^^^RPPS"),
             prt(person="279035121518989^X^Y^^^^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^D^^^INS"),
-            prt("alix@cabinet-fictif.mssante.fr", "279035121518989^X^Y^^^^^^&1.2.250.1.213.1.4.8&ISO"),
+            prt(
+                person="279035121518989^X^Y^^^^^^&1.2.250.1.213.1.4.8&ISO",
+                place=f"CABINET^^^^^{PLACE}^FINEG^^^990000019",
+            ),
             prt("service@ch-fictif.mssante.fr", "99990000025^^^^^^^^^^^^RPPS"),
             prt("reponse.automatique-test@patient.mssante.fr"),
             prt("max@courriel-fictif.example"),
