@@ -80,6 +80,7 @@ class Report:
     final: bool = True
     own: bool = True  # the establishment's own production
     historical: bool = False
+    mailed_alone: bool = False  # known by mail alone: no word of it ever reached the DMP's traces
     direct: bool = False  # no HL7 message carries it: only the traces of its submission are seen
     versions: list[Version] = field(default_factory=list)
 
@@ -238,6 +239,7 @@ class Desk:
         asked.request = request = request or ("replacement" if follows else "initial")
         message = self._carried(report, version, request, dmp)
         order = self.mailing.order(report, version, at, message)
+        order.control = control
         if self.platform.set_ids and dmp == "Y" and to == PFI:
             message.submission_set = self.platform.next_set()
             version.set_ids.append(message.submission_set)

@@ -14,14 +14,17 @@ from random import Random
 from engine.simulator.accidents import Accidents
 from engine.simulator.applications import Landscape
 from engine.simulator.clock import DAY, HOUR, MINUTE, Clock, windows
+from engine.simulator.letters import Letters
+from engine.simulator.mail_alone import MailAlone
 from engine.simulator.mailing import Mailing
+from engine.simulator.mails import Mails
 from engine.simulator.patients import Person, Registry
 from engine.simulator.platform import Platform, Trace
 from engine.simulator.production import Production
 from engine.simulator.scenarios import Bearers, Scenarios
 from engine.simulator.stays import Reference, Stay
 from engine.simulator.traces import Traces
-from engine.simulator.traffic import FEEDS, TRACED, Envelope, Traffic
+from engine.simulator.traffic import FEEDS, MAILED, TRACED, Envelope, Traffic
 from engine.simulator.truth import Truth, counters, truth
 from engine.simulator.truth_mail import MailTruth
 
@@ -43,6 +46,7 @@ class Hospital:
         *,
         trace: Trace = "zam",
         set_ids: bool = False,
+        mail: bool = False,
     ) -> None:
         self.establishment = establishment
         self.clock = Clock(zone, today)
@@ -67,8 +71,18 @@ class Hospital:
             self.people, stays
         )
         Traces(self.platform, self.platform.random, self.clock, self.traffic).write()
+        self.letters = Letters(Random(seed ^ 0x1E77), self.clock, self.traffic)
+        self.mail = mail
+        if mail:
+            self._write_mail(stays)
         ordered = sorted(enumerate(self.traffic.envelopes), key=lambda each: (each[1].due, each[0]))
         self.envelopes = [envelope for _, envelope in ordered]
+
+    def _write_mail(self, stays: int) -> None:
+        random, letters = self.letters.random, self.letters
+        mails = Mails(letters, self.mailing, self.platform, random, self.clock)
+        mails.write(self.people)
+        MailAlone(mails, letters, self.mailing, random, self.clock).write(self.people, stays)
 
     def __iter__(self) -> Iterator[Envelope]:
         return iter(self.envelopes)
@@ -89,7 +103,7 @@ class Hospital:
     @property
     def feeds(self) -> tuple[str, ...]:
         """The feeds it speaks on."""
-        return (*FEEDS, *TRACED[self.platform.trace])
+        return (*FEEDS, *TRACED[self.platform.trace], *(MAILED if self.mail else ()))
 
     def inventory(self) -> str:
         """The inventory of the applications, in the format of config/applications.csv."""
@@ -97,7 +111,7 @@ class Hospital:
 
     def truth(self, today: date | None = None, count_test_ins: bool = True) -> Truth:
         """The true value of everything, on that day (default: the hospital's)."""
-        mail = MailTruth(self.people, self.mailing.directory, ())
+        mail = MailTruth(self.people, self.mailing.directory, self.letters.citizens, self.letters.others)
         rates = truth(self.clock, self.people, self.landscape, today or self.clock.today, count_test_ins, (mail.count,))
         counts = self.traffic.counts
         told = counters(self.platform)

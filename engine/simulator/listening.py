@@ -12,16 +12,17 @@ import yaml
 from engine.simulator.applications import EXTERNAL_SENDERS, THEATRE_APPLICATIONS, THEATRE_UNITS
 from engine.simulator.correspondents import OWN_DOMAIN, TRUSTED_DOMAIN
 from engine.simulator.hospital import Hospital
-from engine.simulator.posting import CapturePost, HttpPost, LogPost, Post, SyslogPost
+from engine.simulator.posting import CapturePost, HttpPost, LogPost, Post, SmtpPost, SyslogPost
 from engine.simulator.render_cda import ENCOUNTER_ROOT
 from engine.simulator.render_documents import SUBMISSION_SET
 from engine.simulator.sender import Sender
-from engine.simulator.traffic import AUDIT, CAPTURE, DOCUMENTS, FEEDS, FHIR, LOG
+from engine.simulator.traffic import AUDIT, CAPTURE, DOCUMENTS, FEEDS, FHIR, LOG, MAILED
 
 _HOST: Final = "127.0.0.1"
 _LOG: Final = "platform/dmp.log"
 _DUMPS: Final = "dumps"
 _POLL: Final = 0.2
+_JOURNAL: Final = "journal@jauge.example"
 
 
 def configuration(
@@ -69,6 +70,8 @@ def _listener(feed: str, ports: dict[str, int]) -> dict[str, Any]:
         return {"listener": "captures", "path": _DUMPS, "poll_seconds": _POLL}
     if feed == AUDIT:
         return {"listener": "syslog", "transport": "tcp", "port": ports[feed]}
+    if feed in MAILED:
+        return {"listener": "smtp", "port": ports[feed], "recipients": [_JOURNAL]}
     return {"listener": "http" if feed == FHIR else "mllp", "port": ports[feed]}
 
 
@@ -101,6 +104,8 @@ def post(feed: str, folder: Path, ports: dict[str, int], *, window: int = 64, tu
         return LogPost(folder / _LOG)
     if feed == CAPTURE:
         return CapturePost(folder / _DUMPS, f"dump{turn}")
+    if feed in MAILED:
+        return SmtpPost(_HOST, ports[feed], _JOURNAL)
     return SyslogPost(_HOST, ports[feed]) if feed == AUDIT else HttpPost(_HOST, ports[feed])
 
 

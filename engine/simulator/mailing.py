@@ -36,12 +36,13 @@ class Word:
 class Sending:
     """One mail to one address, with one document or none.
 
-    ``problem``: what the document sent is missed for in DS4.1, in the words of its reasons; ``root`` is the authority of its INS.
+    ``versions``: all that the mail carries: what the platform says of any of them is said of the mail. ``problem``: what the document sent is missed for in DS4.1, in the words of its reasons; ``root`` is the authority of its INS.
     """
 
     at: int
     address: str
     words: list[Word]
+    versions: tuple[Version, ...] = ()
     problem: str = ""
     root: int = 0
 

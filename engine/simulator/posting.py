@@ -1,4 +1,4 @@
-"""How the platform's traces leave it: a growing log, a folder of dumps, syslog over TCP, HTTP posts. Beside ``sender`` (MLLP).
+"""How traces and mail leave: a growing log, a folder of dumps, syslog over TCP, HTTP posts, SMTP. Beside ``sender`` (MLLP).
 
 Each is an asynchronous context manager with ``send`` (one payload) and ``finish`` (everything has left, and was answered
 where the transport answers).
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import smtplib
+from email.parser import BytesHeaderParser
+from email.utils import parseaddr
 from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
@@ -196,3 +199,57 @@ class HttpPost:
         await reader.readexactly(length)
         if not status.startswith(b"2"):
             raise SenderError(f"an answer with the status {status.decode('ascii', 'replace')}")
+
+
+class SmtpPost:
+    """Copies of mails over SMTP (the standard library's client), as a mail server sends them to its journal: a few at a time."""
+
+    def __init__(self, host: str, port: int, recipient: str, connections: int = 6) -> None:
+        self.host = host
+        self.port = port
+        self.recipient = recipient
+        self.connections = connections
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self.connections)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    async def send(self, payload: bytes) -> None:
+        """Hands one mail to a connection that is free; raises what a connection failed with."""
+        while True:
+            for worker in self._workers:
+                if worker.done():
+                    worker.result()
+            try:
+                return await asyncio.wait_for(self._queue.put(payload), 1)
+            except TimeoutError:
+                continue
+
+    async def finish(self) -> None:
+        """Waits until every mail is accepted."""
+        for _ in self._workers:
+            await self._queue.put(None)
+        await asyncio.gather(*self._workers)
+
+    async def _work(self) -> None:
+        client = await asyncio.to_thread(smtplib.SMTP, self.host, self.port, "localhost", 60)
+        try:
+            while (payload := await self._queue.get()) is not None:
+                await asyncio.to_thread(client.sendmail, _sender(payload), [self.recipient], payload)
+        except smtplib.SMTPException as error:
+            raise SenderError(f"a mail was refused: {type(error).__name__}") from None
+        finally:
+            client.close()
+
+
+def _sender(payload: bytes) -> str:
+    """The sender of the envelope, that a copy keeps: the author's, none for a receipt."""
+    head = BytesHeaderParser().parsebytes(payload.partition(b"\r\n\r\n")[0])
+    return "<>" if head["Return-Path"] == "<>" else parseaddr(head["From"])[1]

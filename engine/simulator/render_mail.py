@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode, encodebytes
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime, formatdate
+from email.utils import format_datetime
 from typing import Final
 
 _PARIS: Final = timezone(timedelta(hours=1))
@@ -84,8 +84,9 @@ def _text(what: Mail) -> bytes:
         + text
         + b"</body></html>"
     )
-    inside = b"".join(b"--alt\r\n%b\r\n" % each for each in (plain, page))
-    return b'Content-Type: multipart/alternative; boundary="alt"\r\n\r\n' + inside + b"--alt--\r\n"
+    edge = b"alt_%x" % what.at
+    inside = b"".join(b"--%b\r\n%b\r\n" % (edge, each) for each in (plain, page))
+    return b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n%b--%b--\r\n' % (edge, inside, edge)
 
 
 def _attached(what: Attachment) -> bytes:
@@ -94,69 +95,3 @@ def _attached(what: Attachment) -> bytes:
         "Content-Transfer-Encoding: base64\r\n\r\n"
     )
     return head.encode() + encodebytes(what.content).replace(b"\n", b"\r\n")
-
-
-# ---- receipts
-
-
-def delivery(original: Mail, at: int, message_id: str, told: str, original_bytes: bytes, *, whole: bool) -> bytes:
-    """A delivery status notification (RFC 3464); ``told`` are the fields of its recipients."""
-    titles = {"failed": "Undelivered Mail Returned to Sender", "delayed": "Delayed Mail (still being retried)"}
-    title = next(
-        (text for action, text in titles.items() if f"Action: {action}" in told), "Successful Mail Delivery Report"
-    )
-    head, _, _ = original_bytes.partition(b"\r\n\r\n")
-    returned = original_bytes if whole else head + b"\r\n"
-    kind = "message/rfc822" if whole else "text/rfc822-headers"
-    arrived = formatdate(original.at)
-    return mail(
-        Mail(
-            message_id=message_id,
-            at=at,
-            sender="MAILER-DAEMON@mx.ch-fictif.mssante.fr (Mail Delivery System)",
-            to=(original.sender,),
-            subject=title,
-            text="Ceci est un avis du serveur de messagerie.\n",
-            headers=(("Return-Path", "<>"), ("Auto-Submitted", "auto-replied")),
-            kind="multipart/report; report-type=delivery-status",
-            reports=(
-                (
-                    "message/delivery-status",
-                    f"Reporting-MTA: dns; mx.ch-fictif.mssante.fr\r\nArrival-Date: {arrived}\r\n\r\n{told}",
-                ),
-                (kind, returned.decode("utf-8", "surrogateescape")),
-            ),
-        )
-    )
-
-
-def status(address: str, action: str, code: str, at: int) -> str:
-    """The fields of one recipient of a delivery status; ``address`` "" names nobody."""
-    who = f"Final-Recipient: rfc822; {address}\r\nOriginal-Recipient: rfc822;{address}\r\n" if address else ""
-    told = f"Diagnostic-Code: smtp; 550 {code} essai\r\n" if action == "failed" else ""
-    return f"{who}Action: {action}\r\nStatus: {code}\r\n{told}Last-Attempt-Date: {formatdate(at)}\r\n\r\n"
-
-
-def disposition(original: Mail, address: str, at: int, message_id: str, said: str, error: str = "") -> bytes:
-    """A message disposition notification (RFC 8098): read, processed, or not integrated."""
-    fields = [
-        "Reporting-UA: logiciel-fictif; essai",
-        f"Original-Recipient: rfc822;{address}",
-        f"Final-Recipient: rfc822;{address}",
-        f"Original-Message-ID: {original.message_id}",
-        f"Disposition: {said}",
-        *([f"Error: {error}"] if error else []),
-    ]
-    return mail(
-        Mail(
-            message_id=message_id,
-            at=at,
-            sender=address,
-            to=(original.sender,),
-            subject=f"Lu : {original.subject}",
-            text="Votre message a été traité.\n",
-            headers=(("In-Reply-To", original.message_id), ("References", original.message_id)),
-            kind="multipart/report; report-type=disposition-notification",
-            reports=(("message/disposition-notification", "\r\n".join(fields) + "\r\n"),),
-        )
-    )

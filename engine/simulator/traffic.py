@@ -32,6 +32,10 @@ TRACED: Final = {
     "all": (LOG, CAPTURE, AUDIT, FHIR),
 }
 """The feeds of each way the platform may leave traces."""
+MAIL: Final = "mail"
+SENT: Final = "sent"
+MAILED: Final = (MAIL, SENT)
+"""The feeds of the hospital's mail: the journal of its server, and the copies of a Sent mailbox."""
 
 _IDENTITY_EVENTS: Final = frozenset({"A28", "A31", "A40", "A44", "A45", "A47", "A49"})
 _MOVEMENT_EVENTS: Final = frozenset({f"A{number:02d}" for number in (1, 2, 3, 4, 5, 6, 7, 11, 12, 13)} | {"Z99"})

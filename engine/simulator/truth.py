@@ -213,7 +213,7 @@ class Judge:
 
     def published(self, report: Report) -> bool:
         """Whether a report is one that should be in the DMP: letters, reports, discharge prescriptions."""
-        if not report.own or not report.final:
+        if not report.own or not report.final or report.mailed_alone:
             return False
         if report.type_code != PRESCRIPTION:
             return report.type_code in PUBLISHED

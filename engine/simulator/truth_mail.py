@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from engine.simulator.clock import DAY
 from engine.simulator.correspondents import Correspondent, Directory
-from engine.simulator.documents import Report, Version
+from engine.simulator.documents import Report
 from engine.simulator.mailing import MESSAGE_DAYS, Sending, Word, citizen
 from engine.simulator.patients import Person
 from engine.simulator.stays import Stay
@@ -45,10 +45,13 @@ def _same(one: str, other: str) -> bool:
     return one.lower() == other.lower()
 
 
-def _platform(version: Version, address: str) -> list[Word]:
-    """What the platform said of a version, for an address."""
-    words = [word for order in version.orders if not order.deletion for word in order.words]
-    return [word for word in words if not word.address or _same(word.address, address)]
+def _words(sending: Sending) -> list[Word]:
+    """Everything that was said of a mail to one address: by receipts, and by the platform of the documents that it carries."""
+    orders = [order for version in sending.versions for order in version.orders if not order.deletion]
+    said = [
+        word for order in orders for word in order.words if not word.address or _same(word.address, sending.address)
+    ]
+    return [*sending.words, *said]
 
 
 class _Fate(NamedTuple):
@@ -64,15 +67,20 @@ class MailTruth:
     """Counts for a hospital, window by window."""
 
     def __init__(
-        self, people: list[Person], directory: Directory, citizens: Iterable[tuple[Version | None, Sending]]
+        self,
+        people: list[Person],
+        directory: Directory,
+        citizens: Iterable[Sending] = (),
+        others: Iterable[Sending] = (),
     ) -> None:
         self.people = people
         self.directory = directory
         self._citizens: dict[str, list[tuple[int, str]]] = {}  # address -> (when, outcome)
-        self._others: list[tuple[int, str]] = []  # to correspondents
-        for version, sending in (*citizens, *_ordered(people)):
-            words = sending.words if version is None else [*sending.words, *_platform(version, sending.address)]
-            self._citizens.setdefault(sending.address.lower(), []).append((sending.at, outcome(words)))
+        unnamed = [each for each in others if directory.at(each.address) is not None]
+        self._others = [(each.at, outcome(each.words)) for each in unnamed]  # to correspondents
+        for sending in (*citizens, *_ordered(people)):
+            told = self._citizens.setdefault(sending.address.lower(), [])
+            told.append((sending.at, outcome(_words(sending))))
         reports = [report for person in people for report in person.reports]
         fates = [fate for report in reports for _, sendings in self._sendings(report).values() for fate in sendings]
         self._others += [(fate.at, fate.result) for fate in fates]
@@ -126,6 +134,10 @@ class MailTruth:
             return found.setdefault(id(who), (who, []))[1]
 
         for version in report.versions:
+            if version.told_by == "mail":
+                for who in map(self.directory.named, version.receivers):
+                    if who is not None:
+                        of(who)
             for receiver in {each: None for order in version.orders for each in order.receivers}:
                 who = self.directory.named(receiver)
                 if who is not None:
@@ -133,8 +145,7 @@ class MailTruth:
             for sending in version.mailed:
                 who = self.directory.at(sending.address)
                 if who is not None:
-                    words = [*sending.words, *_platform(version, sending.address)]
-                    of(who).append(_Fate(sending.at, outcome(words), sending.problem, sending.root))
+                    of(who).append(_Fate(sending.at, outcome(_words(sending)), sending.problem, sending.root))
             for order in version.orders:
                 if order.deletion or not order.professional:
                     continue
@@ -176,7 +187,7 @@ def _counted(report: Report) -> bool:
     return report.own and report.final and report.type_code in PUBLISHED
 
 
-def _ordered(people: list[Person]) -> Iterator[tuple[Version | None, Sending]]:
+def _ordered(people: list[Person]) -> Iterator[Sending]:
     """HL7 messages that asked to write to the patient, of which the platform said something for its address."""
     for person in people:
         for report in person.reports:
@@ -184,7 +195,7 @@ def _ordered(people: list[Person]) -> Iterator[tuple[Version | None, Sending]]:
                 for order in version.orders:
                     words = [word for word in order.words if word.address and _same(word.address, order.citizen)]
                     if words and not order.deletion:
-                        yield None, Sending(order.at, order.citizen, words)
+                        yield Sending(order.at, order.citizen, words)
 
 
 def _problem(fate: _Fate, judge: Judge) -> str:
