@@ -25,13 +25,14 @@ from engine.evidence.proof import Proof, prove
 from engine.evidence.register import Record, Register
 from engine.evidence.settings import Ps41, Sender
 from engine.evidence.standing import Standing, standing
-from engine.evidence.submission import CODES, submit
+from engine.evidence.submission import CODES, Submission, submit
 from engine.evidence.trial import Trial, new_trial, subject
 from engine.listeners.imap_protocol import CODES as IMAP_CODES
 
 Clock = Callable[[], float]
 
-_DOUBTFUL: Final = "ps41-unconfirmed"
+#: Seconds in which the connections close, before the loop ends.
+_CLOSING: Final = 0.05
 
 
 class Prepared(Struct, frozen=True):
@@ -83,8 +84,13 @@ def send(config: Config, prepared: Prepared, *, clock: Clock = time.time) -> Rec
     register, sender, settings = Register(folder_of(config)), prepared.sender, config.ps41
     trial, built = prepared.trial, prepared.built
     record = register.begin(trial, built, sender.sender, settings.address, subject(trial, settings), __version__)
-    submission = asyncio.run(submit(built.raw, sender.sender, settings.address, sender.smtp, clock=clock))
-    return register.submitted(record, submission)
+
+    async def once() -> Submission:
+        found = await submit(built.raw, sender.sender, settings.address, sender.smtp, clock=clock)
+        await asyncio.sleep(_CLOSING)
+        return found
+
+    return register.submitted(record, asyncio.run(once()))
 
 
 def show_message(prepared: Prepared, settings: Ps41, console: Console) -> None:
@@ -137,7 +143,9 @@ def watch(config: Config, finess: str, seconds: float, *, clock: Clock = time.ti
         inboxes.append(Inbox(sender.imap, register, awaited, reply_hours=config.ps41.reply_hours, clock=clock))
 
     async def all_of_them() -> list[Watched]:
-        return await asyncio.gather(*(inbox.watch(seconds) for inbox in inboxes))
+        found = await asyncio.gather(*(inbox.watch(seconds) for inbox in inboxes))
+        await asyncio.sleep(_CLOSING)
+        return found
 
     return asyncio.run(all_of_them())
 

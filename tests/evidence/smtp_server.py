@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -139,3 +140,38 @@ async def serving(
             if one.transport is not None:
                 one.transport.abort()
         await asyncio.sleep(0)  # the transports close at the next turn of the loop
+
+
+class Served:
+    """The same server in a thread of its own, for a command that has its own loop. ``smtp``: settings that reach it."""
+
+    def __init__(self, handler: Handler, **options: Any) -> None:
+        self._handler, self._options = handler, options
+        self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run)
+        self.smtp = Smtp(host="localhost", transport="tls")
+
+    def __enter__(self) -> Self:
+        """Start, and wait until it takes connections."""
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        async with serving(self._handler, **self._options) as smtp:
+            self.smtp = smtp
+            self._ready.set()
+            await self._stop.wait()
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+        await asyncio.sleep(0.05)
