@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from engine.parsers.mime import Mail, Part
     from engine.parsers.xdm import Archive, XdmDocument
 
+CODES: Final[dict[str, str]] = {
+    "mail-too-many-archives": "More than four XDM in one mail, where MSSanté allows one; this one was not read.",
+}
+
+MAX_ARCHIVES: Final = 4
+"""MSSanté allows one in a mail. What they may inflate to is shared among them."""
+
 VALID: Final = "valid"
 FLAWED: Final = "flawed"
 UNREADABLE: Final = "unreadable"
@@ -86,7 +93,7 @@ def state(found: bool, *, failed: bool, flawed: bool) -> str:
 def archives(mail: Mail, limit: int) -> Iterator[tuple[Part, Archive | ParseError]]:
     """The XDM archives of a mail, with the part that holds each; a :class:`ParseError` in place of one that cannot be read.
 
-    ``limit``: bytes that they may take together, decoded. When no ZIP looks like an XDM, one that is named or announced as such is one.
+    ``limit``: bytes that the ZIP files may take together, decoded. When no ZIP looks like an XDM, one that is named or announced as such is one.
     """
     held = [part for part in mail.parts if not part.kind.startswith("message/")]
     zips = list(_decoded([part for part in held if part.holds_zip()], limit))
@@ -95,11 +102,15 @@ def archives(mail: Mail, limit: int) -> Iterator[tuple[Part, Archive | ParseErro
         announced = _SUBJECT in mail_header.words(mail_header.first(mail.fields, "subject")).upper()
         named = [part for part in held if _NAMED.search(part.name)]
         own = [(part, data) for part, data in zips if announced and part not in named] + list(_decoded(named, limit))
-    for part, data in own:
+    limits = xdm.Limits()
+    limits = replace(limits, size=limits.size // max(min(len(own), MAX_ARCHIVES), 1))
+    for part, data in own[:MAX_ARCHIVES]:
         try:
-            yield part, data if isinstance(data, ParseError) else xdm.read(data)
+            yield part, data if isinstance(data, ParseError) else xdm.read(data, limits)
         except ParseError as error:
             yield part, error
+    for part, _ in own[MAX_ARCHIVES:]:
+        yield part, ParseError("mail-too-many-archives", "zip")
 
 
 def _decoded(parts: list[Part], limit: int) -> Iterator[tuple[Part, bytes | memoryview | ParseError]]:

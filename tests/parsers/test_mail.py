@@ -302,6 +302,13 @@ class TestXdm:
         assert [flag.code for flag in twice.flags] == ["mail-part-too-large"]
         assert [fact.xdm for fact in twice.facts if isinstance(fact, Mailed)] == ["flawed"]
 
+    def test_too_many(self) -> None:
+        """Four archives are read at most; the rest is told."""
+        found = parse(write(text(), *[attached(GOOD)] * 6))
+        assert [flag.code for flag in found.flags] == ["mail-too-many-archives"] * 2
+        assert [flag.where for flag in found.flags] == ["part 6 zip", "part 7 zip"]
+        assert [fact.xdm for fact in found.facts if isinstance(fact, Mailed)] == ["flawed"] * 4
+
     def test_flawed(self) -> None:
         """Read, with an error: the code and the place."""
         found = parse(letter(archive(digest="0" * 40)))
