@@ -227,16 +227,16 @@ class Connection(asyncio.Protocol):
             self._give_back()
         elif not self._ticket and not self._queued:
             self._queued = True
-            self._listener.ask(self)
+            self._listener.turns.ask(self)
             self._regulate()
 
     def _give_back(self) -> None:
         if self._ticket:
             self._ticket = False
-            self._listener.returned()
+            self._listener.turns.returned()
         elif self._queued:
             self._queued = False
-            self._listener.withdraw(self)
+            self._listener.turns.withdraw(self)
 
     def _regulate(self) -> None:
         """Pause or resume reading; between the limit and half of it nothing changes."""

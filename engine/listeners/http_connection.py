@@ -133,11 +133,12 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def tick(self, limit: int, seconds: float) -> None:
-        """The listener's clock, every ``seconds``: leave when the peer let too many ticks pass although it is its turn."""
+    def tick(self, limit: int) -> None:
+        """The listener's clock, ``limit`` times a timeout: leave when the peer let too many ticks pass although it is its turn."""
         if self._closing or ((self._waiting or self._queued) and not self._blocked):
             return
         self.silence += 1
+        seconds = self._listener.settings.idle_timeout_seconds / limit
         if self.silence <= limit + self._received / (MIN_BYTES_PER_SECOND * seconds) or self._transport.is_closing():
             return
         self._listener.counters.idle_closed()
@@ -347,15 +348,15 @@ class Connection(asyncio.Protocol):
 
     def _ask(self) -> None:
         self._queued = True
-        self._listener.ask(self)
+        self._listener.turns.ask(self)
 
     def _give_back(self) -> None:
         if self._ticket:
             self._ticket = False
-            self._listener.returned()
+            self._listener.turns.returned()
         elif self._queued:
             self._queued = False
-            self._listener.withdraw(self)
+            self._listener.turns.withdraw(self)
 
     def _regulate(self) -> None:
         """Read on when it is the peer's turn."""

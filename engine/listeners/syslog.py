@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
-import ssl
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 import structlog
 from msgspec import Meta, Struct
 
-from engine.errors import ConfigError
 from engine.listeners.custody import Custody
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
+from engine.listeners.server import Server
 from engine.listeners.syslog_connection import Connection
-from engine.listeners.tls import Gate, TlsSettings, server_context
+from engine.listeners.tls import TlsSettings
 from engine.parsers import syslog
 from engine.parsers.syslog_frames import MAX_SIZE
 
@@ -32,9 +30,6 @@ MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 MAX_DATAGRAMS: Final = 16_384
 #: Asked of the system for datagrams that come faster than they are read; it gives what it allows (net.core.rmem_max).
 RECEIVE_BUFFER: Final = 4 * 1024 * 1024
-#: Ticks in one idle timeout: a silent peer is let go after one timeout, at most an eighth later.
-_TICKS: Final = 8
-_BACKLOG: Final = 128
 #: No datagram is larger.
 _LARGEST: Final = 65_536
 
@@ -85,103 +80,38 @@ class SyslogSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"the settings tls are for transport tls, not {self.transport}")
 
 
-class SyslogListener:
+class SyslogListener(Server[SyslogSettings, Connection]):
     """One listening socket, and its connections if it has any."""
 
     def __init__(self, feed: str, settings: SyslogSettings, pipeline: Pipeline, counters: Counters) -> None:
-        self.feed = feed
-        self.settings = settings
-        self.counters = counters
+        super().__init__(feed, settings, counters)
         self.custody = Custody(feed, pipeline, self._lost)
         self.held: set[Connection] = set()
-        self._connections: set[Connection] = set()
-        self._open = False
-        self._admitted = 0
-        self._handshakes: set[asyncio.Task[None]] = set()
-        self._context: ssl.SSLContext | None = None
-        self._server: asyncio.Server | None = None
         self._datagrams: asyncio.DatagramTransport | None = None
         self._socket: socket.socket | None = None  # of the datagrams
-        self._clock: asyncio.TimerHandle | None = None
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     @property
     def port(self) -> int:
         """The port listened on; the real one when the settings say 0."""
         if self._datagrams is not None:
             return int(self._datagrams.get_extra_info("sockname")[1])
-        if self._server is None or not self._server.sockets:
-            return self.settings.port
-        return int(self._server.sockets[0].getsockname()[1])
-
-    @property
-    def connections(self) -> int:
-        """Connections open now."""
-        return len(self._connections)
-
-    async def start(self) -> None:
-        """Listen. Raises :class:`ConfigError` when the address, the port or the certificate cannot be used."""
-        if self.settings.tls is not None:
-            self._context = server_context(self.settings.tls)
-            # A sender reads nothing. Session tickets that it left unread would make its close a reset, which throws away what it still
-            # had to send.
-            self._context.num_tickets = 0
-        self._open = True
-        try:
-            await self._listen()
-        except OSError as error:
-            self._open = False
-            place = f"{self.settings.host}:{self.settings.port}"
-            # A name that does not resolve has a negative number.
-            number = error.errno or 0
-            reason = os.strerror(number).lower() if number > 0 else "no such address"
-            raise ConfigError(
-                f"feed {self.feed}", 0, f"cannot listen on {place}: {reason}", "choose a free port of this machine"
-            ) from None
-        if self.settings.idle_timeout_seconds and self._server is not None:
-            self._tick()
+        return super().port
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
         """Accept nobody, read what is on its way, wait until all of it is durable.
 
         What the engine still cannot keep after ``grace_seconds`` is lost, counted (``dropped``) and told in the log.
         """
-        if not self._open:
-            return
-        self._open = False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._finish(), grace_seconds)
-        for connection in list(self._connections):
-            connection.abort()
-        await self._empty.wait()
-        if self._clock is not None:
-            self._clock.cancel()
-        self.custody.abandon()
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        if self._open:
+            await super().stop(grace_seconds)
+            self.custody.abandon()
 
     # What connections call
 
-    def joined(self, connection: Connection) -> None:
-        """A connection is open."""
-        self._connections.add(connection)
-        self._empty.clear()
-        self.counters.opened()
-        if not self._open:  # the handshake ended while the listener was stopping
-            connection.drain()
-
     def left(self, connection: Connection) -> None:
         """A connection is gone."""
-        if connection not in self._connections:
-            return
-        self._connections.discard(connection)
         self.held.discard(connection)
-        self._release()
-        self.counters.closed()
-        if not self._connections:
-            self._empty.set()
+        super().left(connection)
 
     def full(self, shift: int) -> bool:
         """Whether too much is not durable yet (``shift`` 1: more than half of it), or the engine can keep nothing now."""
@@ -204,27 +134,27 @@ class SyslogListener:
 
     # Inside
 
+    def _connection(self) -> Connection:
+        return Connection(self)
+
     async def _listen(self) -> None:
+        if self._context is not None:
+            # A sender reads nothing. Session tickets that it left unread would make its close a reset, which throws away what it
+            # still had to send.
+            self._context.num_tickets = 0
+        if self.settings.transport != "udp":
+            await super()._listen()
+            return
         loop = asyncio.get_running_loop()
         address = self.settings.host, self.settings.port
-        if self.settings.transport == "udp":
-            self._socket = _bound(await loop.getaddrinfo(*address, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE))
-            self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=self._socket)
-        else:
-            self._server = await loop.create_server(self._protocol, *address, backlog=_BACKLOG)
+        self._socket = _bound(await loop.getaddrinfo(*address, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE))
+        self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=self._socket)
 
     async def _finish(self) -> None:
         if self._datagrams is not None:
             self._empty_socket()
             self._datagrams.close()
-        if self._server is not None:
-            self._server.close()
-        for task in self._handshakes:
-            task.cancel()
-        await asyncio.gather(*self._handshakes, return_exceptions=True)
-        for connection in list(self._connections):
-            connection.drain()
-        await self._empty.wait()
+        await super()._finish()
         await self.custody.settled()
 
     def _empty_socket(self) -> None:
@@ -240,30 +170,6 @@ class SyslogListener:
         _log.error("messages-lost", feed=self.feed, count=count)
         for _ in range(count):
             self.counters.rejected("dropped")
-
-    def _protocol(self) -> asyncio.Protocol:
-        if self._context is not None:
-            return Gate(
-                self._context, lambda: Connection(self), self._admit, self._release, self.counters, self._handshakes
-            )
-        if not self._admit():
-            return _TurnedAway(self.counters)
-        return Connection(self)
-
-    def _admit(self) -> bool:
-        if not self._open or self._admitted >= self.settings.max_connections:
-            return False
-        self._admitted += 1
-        return True
-
-    def _release(self) -> None:
-        self._admitted -= 1
-
-    def _tick(self) -> None:
-        for connection in list(self._connections):
-            connection.tick(_TICKS)
-        loop = asyncio.get_running_loop()
-        self._clock = loop.call_later(self.settings.idle_timeout_seconds / _TICKS, self._tick)
 
 
 def _bound(places: Sequence[tuple[Any, ...]]) -> socket.socket:
@@ -296,17 +202,6 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
         self._listener.datagram(data)
-
-
-class _TurnedAway(asyncio.Protocol):
-    """A peer beyond the connection cap: closed at once, so that its sender tells its operator."""
-
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._counters.turned_away()
-        cast("asyncio.Transport", transport).abort()
 
 
 register(

@@ -46,7 +46,7 @@ class Place(Generic[ListenerT, SenderT]):
 
     def __init__(self) -> None:
         self.listeners: list[ListenerT] = []
-        self._tickets: list[int] = []  # of each listener at its start
+        self._turns: list[int] = []  # of each listener at its start
         self.peers: list[SenderT] = []
         self.tally = PlainCounters()
 
@@ -55,7 +55,7 @@ class Place(Generic[ListenerT, SenderT]):
         listener: ListenerT = self.listener("test", self.settings(port=0, **settings), pipeline, self.tally)
         await listener.start()
         self.listeners.append(listener)
-        self._tickets.append(listener._tickets)
+        self._turns.append(listener.turns.free)
         return listener
 
     async def connect(self, tls: ssl.SSLContext | None = None) -> SenderT:
@@ -68,9 +68,9 @@ class Place(Generic[ListenerT, SenderT]):
         """End everything; nothing may be left."""
         for peer in self.peers:
             await peer.close()
-        for listener, tickets in zip(self.listeners, self._tickets, strict=True):
+        for listener, turns in zip(self.listeners, self._turns, strict=True):
             await listener.stop()
             assert listener.connections == 0
             assert listener._admitted == 0
-            assert listener._tickets == tickets
+            assert listener.turns.free == turns
         assert self.tally.connections == 0

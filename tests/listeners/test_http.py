@@ -452,9 +452,9 @@ class TestConnection:
             assert (await peer.ask(post(BODY))).status == 200
             (connection,) = listener._connections
             for _ in range(8):  # one timeout of the listener's clock, which comes a first time after seven seconds
-                connection.tick(8, 7.5)
+                connection.tick(8)
         assert place.tally.idle_closed_total == 0
-        connection.tick(8, 7.5)
+        connection.tick(8)
         assert await peer.end() == b""
         assert place.tally.idle_closed_total == 1
 
