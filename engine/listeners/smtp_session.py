@@ -162,7 +162,10 @@ class Session(SMTP):
         if self._mute:
             self._mute = False
             return
-        await super().push(status)
+        if isinstance(status, str) and status.startswith("500 Error: command"):  # it says the command again
+            await super().push("500 5.5.2 Command not recognized")
+        else:
+            await super().push(status)
         await asyncio.sleep(0)
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
