@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CODES: Final[dict[str, str]] = {
     "mail-header-too-large": "The header of a mail (1 MiB) or of a part (64 KiB) does not end: no mailer writes that.",
-    "mail-header-too-many": "More than 10,000 header fields in a mail; no mailer writes that.",
+    "mail-header-too-many": "More than 10,000 header fields in a mail, or 1,000 in a part; no mailer writes that.",
     "mail-no-header": "The bytes do not begin with the header fields of a mail.",
 }
 """Every code that :func:`read` raises, and what it means."""
@@ -71,7 +71,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS: Final = range(1900, 2200)
 
 
-def read(payload: bytes, start: int, end: int, limit: int = MAX_HEADER) -> tuple[Fields, int]:
+def read(payload: bytes, start: int, end: int, limit: int = MAX_HEADER, most: int = MAX_FIELDS) -> tuple[Fields, int]:
     """The fields of the header that begins at ``start``, and where what follows it begins.
 
     A header ends with an empty line, or before a line that begins a part (``--``). Raises :class:`ParseError` with a code of :data:`CODES`.
@@ -87,9 +87,9 @@ def read(payload: bytes, start: int, end: int, limit: int = MAX_HEADER) -> tuple
     count = 0
     for found in _FIELD.finditer(payload, start, stop):
         count += 1
+        if count > most:
+            raise ParseError("mail-header-too-many", f"byte {start}")
         fields.setdefault(found[1].decode("ascii").lower(), []).append(found[2])
-    if count > MAX_FIELDS:
-        raise ParseError("mail-header-too-many", f"byte {start}")
     return fields, after
 
 

@@ -37,6 +37,7 @@ REJECTIONS: Final = frozenset({*mail_header.CODES, "mail-too-deep", "mail-too-ma
 MAX_PARTS: Final = 1_000
 MAX_DEPTH: Final = 16
 MAX_PART_HEADER: Final = 1 << 16
+MAX_PART_FIELDS: Final = 1_000
 
 _AFTER: Final = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _DISCOVERED: Final = re.compile(rb"\n--([!-~](?:[ -~]{0,198}[!-~])?)[ \t]*\r?\n(?=content-)", re.IGNORECASE)
@@ -228,9 +229,14 @@ class _Reading:
         if number > MAX_PARTS:
             raise ParseError("mail-too-many-parts", f"part {place}")
         start, end = span
-        fields, body = mail_header.read(self.payload, start, end, MAX_PART_HEADER) if start < end else ({}, end)
+        fields, body = self._header(start, end)
         kind, parameters = _type(fields, default)
         self.part(place, fields, kind, parameters, (min(body, end), end), depth + 1)
+
+    def _header(self, start: int, end: int) -> tuple[Fields, int]:
+        if start >= end:
+            return {}, end
+        return mail_header.read(self.payload, start, end, MAX_PART_HEADER, MAX_PART_FIELDS)
 
     def _delimiters(self, boundary: bytes, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
         """Each delimiter: where the part before it ends, where the one after it begins, and whether it closes the multipart."""

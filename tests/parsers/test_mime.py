@@ -149,8 +149,9 @@ class TestRefused:
         assert refusal(raw) == "mail-no-header"
 
     def test_header_of_a_part(self) -> None:
-        """One that does not end within 64 KiB."""
+        """One that does not end within 64 KiB, or has more than 1,000 fields."""
         assert refusal(mail(b"X: " + b"a" * (1 << 17))) == "mail-header-too-large"
+        assert refusal(mail(b"a:\n" * 1_001 + b"\n")) == "mail-header-too-many"
 
 
 class TestContent:
