@@ -20,12 +20,13 @@ from engine.config import Config
 from engine.errors import ConfigError
 from engine.evidence.dossier import write_dossier
 from engine.evidence.inbox import Inbox, Watched
-from engine.evidence.message import Built, NotSoundError, build
+from engine.evidence.message import NotSoundError, build
 from engine.evidence.proof import Proof, prove
-from engine.evidence.register import Record, Register
+from engine.evidence.record import Built, Record, Submission
+from engine.evidence.register import Register
 from engine.evidence.settings import Ps41, Sender
 from engine.evidence.standing import Standing, standing
-from engine.evidence.submission import CODES, Submission, submit
+from engine.evidence.submission import CODES, submit
 from engine.evidence.trial import Trial, new_trial, subject
 from engine.listeners.imap_protocol import CODES as IMAP_CODES
 

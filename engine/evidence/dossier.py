@@ -10,7 +10,8 @@ from typing import Final
 from engine.errors import ConfigError
 from engine.evidence.proof import Proof
 from engine.evidence.proof_pdf import write_proof
-from engine.evidence.register import REPLY, REPORT, SENT, Register
+from engine.evidence.record import REPLY, REPORT, SENT
+from engine.evidence.register import Register
 
 NAMES: Final = {SENT: "message-envoye.eml", REPLY: "reponse-recue.eml", REPORT: "avis-echec.eml"}
 SUMS: Final = "SHA256SUMS"

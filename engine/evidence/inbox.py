@@ -10,7 +10,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from engine.evidence.register import Record, Register
+from engine.evidence.record import Record
+from engine.evidence.register import Register
 from engine.evidence.reply import MAX_BYTES, Match, match
 from engine.evidence.secret import read_secret
 from engine.evidence.settings import Imap

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.evidence.message import Part
+from engine.evidence.record import Part
 from engine.evidence.reply import header, parse, parts
 
 HEADS: Final = {"From": "De", "To": "À", "Cc": "Copie", "Date": "Date", "Subject": "Objet"}

@@ -16,11 +16,10 @@ from email.utils import format_datetime
 from io import BytesIO
 from typing import Final
 
-from msgspec import Struct
-
 from engine.errors import ParseError
 from engine.evidence.cda_writer import write_cda
 from engine.evidence.document_pdf import write_document
+from engine.evidence.record import Built, Part
 from engine.evidence.settings import Ps41, Sender
 from engine.evidence.trial import Trial, subject
 from engine.evidence.xdm_writer import write_xdm
@@ -30,31 +29,6 @@ ZIP_NAME: Final = "IHE_XDM.zip"
 
 #: 7 bits everywhere, lines of 76: nothing on the way has a reason to change an octet.
 _POLICY: Final = SMTP.clone(cte_type="7bit", max_line_length=76)
-
-
-class Part(Struct, frozen=True):
-    """A file: of the mail, or (``inside``) of the archive that is in the mail."""
-
-    name: str
-    size: int  # octets
-    sha256: str
-    media_type: str = ""
-    inside: bool = False
-
-
-class Built(Struct, frozen=True):
-    """A test message, ready to be sent."""
-
-    raw: bytes  # RFC 5322, CRLF
-    headers: tuple[tuple[str, str], ...]  # as a person reads them, without those of MIME
-    body: str
-    parts: tuple[Part, ...]  # attachments, the entries of the archive just after it
-    checks: tuple[str, ...]  # code at place of every remark of our own reader; none that is wrong
-
-    @property
-    def sha256(self) -> str:
-        """Of the whole mail."""
-        return hashlib.sha256(self.raw).hexdigest()
 
 
 class NotSoundError(Exception):

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from engine.errors import ParseError
 from engine.evidence.mail_text import Letter, letter
-from engine.evidence.message import Part, entries
-from engine.evidence.register import REPLY, REPORT, SENT, Record, Register
+from engine.evidence.message import entries
+from engine.evidence.record import REPLY, REPORT, SENT, Part, Record
+from engine.evidence.register import Register
 from engine.evidence.reply import header, match, parse, parts
 from engine.evidence.settings import Declaration, Ps41
 from engine.parsers import xdm

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from engine import __version__
 from engine.evidence.mail_text import Letter
-from engine.evidence.message import Part
 from engine.evidence.proof import Mark, Proof
+from engine.evidence.record import Part
 from engine.evidence.sheet import Sheet
 from engine.parsers import kinds
 

@@ -12,77 +12,17 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from engine.errors import ConfigError
-from engine.evidence.message import Built, Part
-from engine.evidence.submission import Submission
+from engine.evidence.record import REPLY, REPORT, SENT, STATE, Built, How, Received, Record, Submission
 from engine.evidence.trial import Trial
-
-STATE: Final = "state.json"
-SENT: Final = "sent.eml"
-REPLY: Final = "reply.eml"
-REPORT: Final = "report.eml"
 
 _ID: Final = re.compile(r"[0-9][0-9AB][0-9]{7}-[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 _MAX_STATE: Final = 4 << 20
-
-Stage = Literal["prepared", "sent", "failed", "replied", "bounced"]
-How = Literal["thread", "sender"]
-
-
-class Received(Struct, frozen=True):
-    """A mail that answers a test. ``at`` is when it was seen, ``dated`` its own Date (0: none)."""
-
-    file: str  # REPLY or REPORT
-    sha256: str
-    size: int
-    at: int
-    dated: int
-    how: How
-
-
-class Record(Struct, frozen=True):
-    """The state of one test, as ``state.json`` keeps it. A later version of Jauge may add fields, and never changes the meaning of one."""
-
-    trial: Trial
-    sender: str
-    recipient: str
-    subject: str
-    sha256: str  # of sent.eml
-    size: int
-    parts: tuple[Part, ...]
-    checks: tuple[str, ...]
-    version: str  # of the Jauge that built it
-    stage: Stage = "prepared"
-    submission: Submission | None = None
-    reply: Received | None = None
-    report: Received | None = None  # a failure (DSN) that names the message
-    receipts: tuple[str, ...] = ()  # other words of it: delivered, delayed, read
-
-    @property
-    def left(self) -> bool:
-        """Whether the message left, or may have left: a reply to it is awaited."""
-        submitted = self.submission
-        return submitted is None or submitted.accepted or submitted.error == "ps41-unconfirmed"
-
-    @property
-    def sent_at(self) -> int:
-        """When the server took the message; 0 when it did not, or nobody knows."""
-        return self.submission.ended if self.submission is not None and self.submission.accepted else 0
-
-    @property
-    def awaiting(self) -> bool:
-        """Whether a reply may still come."""
-        return self.left and self.reply is None and self.stage != "bounced"
-
-    @property
-    def proven(self) -> bool:
-        """Sent, and answered: a reply proves that it was sent, whatever the server's own answer."""
-        return self.reply is not None and any(part.inside for part in self.parts)
 
 
 class Register:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from engine.evidence.register import How, Record
+from engine.evidence.record import How, Record
 
 Kind = Literal["reply", "failure", "delivered", "delayed", "read"]
 

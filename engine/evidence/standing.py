@@ -11,7 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.evidence.register import STATE, Record, Register
+from engine.evidence.record import STATE, Record
+from engine.evidence.register import Register
 from engine.evidence.settings import Ps41
 
 _DAY: Final = 86_400

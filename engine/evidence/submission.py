@@ -25,8 +25,8 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 from aiosmtplib.response import SMTPResponse
-from msgspec import Struct
 
+from engine.evidence.record import Answer, Submission
 from engine.evidence.secret import read_secret
 from engine.evidence.settings import Smtp
 from engine.listeners.tls import client_context
@@ -51,30 +51,6 @@ CODES: Final[dict[str, str]] = {
 #: Commands of one session, for a bound on it as a whole.
 _COMMANDS: Final = 12
 _LONGEST: Final = 2_000
-
-
-class Answer(Struct, frozen=True):
-    """What the server said to one command. ``text`` has its lines apart, and no control character."""
-
-    step: str  # CONNECT, EHLO, STARTTLS, AUTH, MAIL FROM, RCPT TO, DATA, QUIT
-    code: int
-    text: str
-
-
-class Submission(Struct, frozen=True):
-    """What became of one attempt. ``error`` is "" when the server took the message."""
-
-    server: str  # host:port
-    protection: str  # "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS
-    answers: tuple[Answer, ...]
-    began: int
-    ended: int
-    error: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the server answered 250 to the message."""
-        return not self.error
 
 
 class _StepError(Exception):

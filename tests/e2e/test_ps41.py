@@ -21,7 +21,8 @@ import trustme
 from click.testing import CliRunner, Result
 
 from engine.cli import main
-from engine.evidence.register import REPLY, Register
+from engine.evidence.record import REPLY
+from engine.evidence.register import Register
 from engine.evidence.reply import header, parse
 from tests.e2e.dovecot import PASSWORD, USER, Dovecot, find
 from tests.evidence.smtp_server import Certificates, Handler, Served

@@ -11,10 +11,10 @@ from random import Random
 from typing import Any
 
 from engine import __version__
-from engine.evidence.message import Built, build
-from engine.evidence.register import Record, Register
+from engine.evidence.message import build
+from engine.evidence.record import Answer, Built, Record, Submission
+from engine.evidence.register import Register
 from engine.evidence.settings import Declaration, Message, Patient, Ps41, Sender, Smtp
-from engine.evidence.submission import Answer, Submission
 from engine.evidence.trial import Trial, new_trial, subject
 
 FINESS = "990000019"

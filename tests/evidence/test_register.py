@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.evidence.register import REPLY, SENT, STATE, Register
+from engine.evidence.record import REPLY, SENT, STATE
+from engine.evidence.register import Register
 
 from .establishment import NOW, begun, failure, reply, sent, submission
 

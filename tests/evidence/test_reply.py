@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evidence.register import Record
+from engine.evidence.record import Record
 from engine.evidence.reply import Match, match
 
 from .establishment import NOW, SENDER, failure, reply, sent

@@ -14,8 +14,9 @@ import trustme
 from msgspec import structs
 
 from engine.errors import ConfigError
+from engine.evidence.record import Submission
 from engine.evidence.settings import Smtp
-from engine.evidence.submission import CODES, Submission, submit
+from engine.evidence.submission import CODES, submit
 
 from .establishment import ROBOT, SENDER
 from .smtp_server import PASSWORD, USER, Certificates, Handler, serving
