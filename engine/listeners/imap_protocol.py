@@ -31,7 +31,7 @@ CODES: Final[dict[str, str]] = {
     "imap-login": "The IMAP server refused the login: check user, password_file or token_file, the client certificate and the rights of the account.",
     "imap-mailbox": "The mailbox cannot be opened: check its name (mailboxes) and the rights of the account; it is tried again.",
     "imap-answer": "The IMAP server answered something that cannot be understood, or refused a command; it is tried again.",
-    "imap-unreadable": "A mail that the IMAP server lists and does not give, tried several times: it was passed over; open it in a mail reader.",
+    "imap-unreadable": "A mail that the IMAP server lists and does not give, though it gives others: it was passed over; open it in a mail reader.",
 }
 
 #: Lines, and bytes of lines, that one command may be answered with: some thousands of mails are asked for at a time.

@@ -1,7 +1,7 @@
 """Follows one mailbox for ever: connects, reads what is new in the order of the UIDs, waits for news, connects again.
 
 The position moves behind a mail once it has its receipt; what the pipeline cannot take now is fetched again. A mail that the server lists
-and cannot give blocks nobody for ever: it is asked for alone, several times, and then passed over and counted.
+and cannot give blocks nobody for ever: it is asked for alone, several times, and then passed over and counted, if the server gives another.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ KEEP_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0
 #: How long a stop waits for the server.
 STOP_SECONDS: Final = 2.0
-# A mail is given up at so much blame: three failures that are about it, or nine broken connections while it was asked for alone.
+# A mail may be given up at so much blame: three failures that are about it, or nine broken connections while it was asked for alone.
 _ENOUGH: Final = 9
-_BLAMES: Final = {"imap-answer": 3, "imap-flood": 3, "too-large": _ENOUGH}
+_BLAMES: Final = {"imap-answer": 3, "imap-flood": 3}
 
 _log: Final = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -80,6 +80,7 @@ class Follower:
         self._upto = 0  # the last one that was there when it began
         self._worked = False
         self._blame: dict[int, int] = {}
+        self._last_try = 0  # the mail that is asked for once more, now that the server has given another
         self._given_up: dict[int, str] = {}
 
     def stop(self) -> None:
@@ -131,23 +132,25 @@ class Follower:
         if session is None:
             return ""
         self._session = session
-        self._counters.opened()
         began = asyncio.get_running_loop().time()
         try:
-            await self._follow(session)
+            self._begin(await session.open(self._mark.mailbox, read_only=not self._mark_seen))
+            self._counters.opened()
+            try:
+                await self._follow(session)
+            finally:
+                self._counters.closed()
         except ImapError as error:
             return error.code
         finally:
             self._worked = self._worked or asyncio.get_running_loop().time() - began > self._reconnect
             self._session = None
-            self._counters.closed()
             await session.close()
         return ""
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     async def _follow(self, session: Session) -> None:
-        self._begin(await session.open(self._mark.mailbox, read_only=not self._mark_seen))
         _log.info("mailbox-opened", feed=self._feed)
         fruitless = held = 0
         while not self._stopping.is_set():
@@ -184,6 +187,7 @@ class Follower:
         mark.validity = mailbox.uid_validity
         self._moved()
         self._upto = max(mailbox.uid_next - 1, 0)
+        self._last_try = 0
         self._again()
 
     def _again(self) -> None:
@@ -231,11 +235,21 @@ class Follower:
                 batch.append(uid)
                 total += size
                 if alone:
+                    if self._blame[uid] >= _ENOUGH:
+                        await self._try_another(session, uid, uids)
                     await self._fetch(session, batch, total)
                     batch, total = [], 0
             if batch and self._going():
                 await self._fetch(session, batch, total)
         return bool(uids)
+
+    async def _try_another(self, session: Session, uid: int, uids: Sequence[int]) -> None:
+        """See that the server gives another mail than this one. Raises :class:`ImapError` when it does not: then the fault is not the mail's."""
+        others = [one for one in uids if one != uid] or await session.uids(uid + 1, uid + WIDEST)
+        mails = await session.fetch([random.choice(others)]) if others else []  # noqa: S311 - one of them may be as bad
+        if not mails or mails[0].body is None:
+            raise ImapError("imap-answer")
+        self._last_try = uid
 
     async def _fetch(self, session: Session, uids: Sequence[int], total: int) -> None:
         """Fetch mails and hand them over."""
@@ -264,9 +278,13 @@ class Follower:
     def _accuse(self, uids: Sequence[int], code: str) -> None:
         """A fetch failed. Of several mails each is asked for alone from now on; one alone is given up after a while."""
         for uid in uids:
-            self._blame[uid] = self._blame.get(uid, 0) + (_BLAMES.get(code, 1) if len(uids) == 1 else 0)
-            if self._blame[uid] >= _ENOUGH:
-                self._given_up[uid] = "too-large" if code == "too-large" else "imap-unreadable"
+            self._blame.setdefault(uid, 0)
+        if len(uids) == 1:
+            self._blame[uids[0]] += _BLAMES.get(code, 1)
+            if code == "too-large":
+                self._given_up[uids[0]] = code
+            elif self._last_try == uids[0]:
+                self._given_up[uids[0]] = "imap-unreadable"
 
     def _pass_over(self, uid: int, code: str) -> None:
         self._blame.pop(uid, None)

@@ -254,8 +254,27 @@ class TestLies:
         await harness.start(FakePipeline())
         await until(lambda: harness.given.payloads[-1:] == [b"three"])
         assert harness.given.payloads == [b"one", b"three"]
-        assert asked == 10
-        assert harness.tally.rejected_total == {"imap-lost": 10, "imap-unreadable": 1}
+        assert asked == 11
+        assert harness.tally.rejected_total == {"imap-lost": 11, "imap-unreadable": 1}
+
+    async def test_a_store_that_is_out_of_order(self, harness: ImapHarness) -> None:
+        """A server that lists every mail and gives none for a while: none is passed over, however often it was tried."""
+        harness.server.inbox.add(b"two", b"three")
+        asked = 0
+
+        async def refuse(connection: Connection, verb: str, argument: str) -> bool:
+            nonlocal asked
+            if verb == "FETCH" and "BODY" in argument and asked < 25:
+                asked += 1
+                await connection.ok("[UNAVAILABLE] later", "NO")
+                return True
+            return False
+
+        harness.server.bend = refuse
+        await harness.start(FakePipeline())
+        await harness.read(b"one", b"two", b"three")
+        assert asked == 25
+        assert set(harness.tally.rejected_total) == {"imap-answer"}
 
     async def test_news_without_end(self, harness: ImapHarness) -> None:
         """A server that tells of news at each IDLE, and has none, is not asked without pause."""
