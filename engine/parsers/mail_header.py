@@ -84,10 +84,8 @@ def read(payload: bytes, start: int, end: int, limit: int = MAX_HEADER, most: in
         raise ParseError("mail-header-too-large", f"byte {start}")
     stop, after = (close.start() + 1, close.end()) if close is not None else (end, end)
     fields: Fields = {}
-    count = 0
-    for found in _FIELD.finditer(payload, start, stop):
-        count += 1
-        if count > most:
+    for count, found in enumerate(_FIELD.finditer(payload, start, stop)):
+        if count >= most:
             raise ParseError("mail-header-too-many", f"byte {start}")
         fields.setdefault(found[1].decode("ascii").lower(), []).append(found[2])
     return fields, after
