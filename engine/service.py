@@ -237,6 +237,7 @@ class Engine:
             facts_dropped=ledger.book.dropped,
             submissions=ledger.totals.shown([e.finess for e in config.establishments]),
             directory=directory_of(known, unknown),
+            standings=self.standings.read(),
             official={(i, e.finess): met for e in config.establishments for i, met in e.official_values.items()},
             proofs={e.finess: e.proof for e in config.establishments},
         )

@@ -25,10 +25,11 @@ from engine.evidence.proof import Proof, prove
 from engine.evidence.record import Built, Record, Submission
 from engine.evidence.register import Register
 from engine.evidence.settings import Ps41, Sender
-from engine.evidence.standing import Standing, standing
+from engine.evidence.standing import standing
 from engine.evidence.submission import CODES, submit
 from engine.evidence.trial import Trial, new_trial, subject
 from engine.listeners.imap_protocol import CODES as IMAP_CODES
+from engine.standing import Standing
 
 Clock = Callable[[], float]
 

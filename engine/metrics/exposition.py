@@ -29,6 +29,7 @@ from engine.metrics.bounds import OTHER, Bounds
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.families import Family
 from engine.metrics.mail_series import directory, mailings
+from engine.metrics.ps41_series import standings
 from engine.metrics.snapshot import Feed, HistogramState, IndicatorValue, Snapshot, Submissions
 from engine.metrics.text import Histograms, Values, Writer
 
@@ -134,6 +135,7 @@ class Exposition(Collector):
         yield from self._applications(snapshot)
         yield from self._submissions(snapshot.submissions)
         yield from directory(snapshot.directory, snapshot.official, self._bounds.admit)
+        yield from standings(snapshot.standings, snapshot.taken_at, self._bounds.admit)
         yield from self._feeds(snapshot.feeds)
         yield from self._store(snapshot)
         yield f.LABEL_VALUES_DROPPED, _alone(snapshot.label_values_dropped + self._bounds.dropped)

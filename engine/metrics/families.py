@@ -234,6 +234,27 @@ OFFICIAL_VALUE: Final = Family(
     "1 when the programme says that the indicator is met, 0 when it says that it is not (official_values of the configuration); shown "
     "beside what is observed.",
 )
+PS41_SENT: Final = Family(
+    "jauge_ps41_sent_timestamp_seconds", "gauge", _DMP, "PS4.1: latest test message that left; 0 when none did."
+)
+PS41_REPLIED: Final = Family(
+    "jauge_ps41_replied_timestamp_seconds", "gauge", _DMP, "PS4.1: latest automatic reply received; 0 when none was."
+)
+PS41_PROVEN: Final = Family(
+    "jauge_ps41_proven_timestamp_seconds", "gauge", _DMP, "PS4.1: date of the latest test that was answered; 0: none."
+)
+PS41_EXPIRES: Final = Family(
+    "jauge_ps41_expires_timestamp_seconds", "gauge", _DMP, "PS4.1: until when it holds (ps41.valid_days); 0: none."
+)
+PS41_AWAITING: Final = Family(
+    "jauge_ps41_awaiting_reply", "gauge", _DMP, "PS4.1: 1 when the latest test has neither a reply nor a failure yet."
+)
+PS41_DECLARED: Final = Family(
+    "jauge_ps41_mailbox_declared", "gauge", _DMP, "PS4.1: 1 when an organisational mailbox is declared in the settings."
+)
+PS41_VALID: Final = Family(
+    "jauge_ps41_proof_valid", "gauge", _DMP, "PS4.1: 1 when it is met: sent, answered, mailbox declared, not too old."
+)
 MESSAGES_RECEIVED: Final = Family(
     "jauge_messages_received_total",
     "counter",

@@ -14,6 +14,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from engine.standing import Standing
+
 WindowName = Literal["official", "rolling"]
 """The two windows of docs/rules.md, section 6."""
 
@@ -146,6 +148,7 @@ class Snapshot(Struct, frozen=True):
     facts_dropped: int = 0  # since the start
     submissions: tuple[Submissions, ...] = ()  # one for each establishment
     directory: Directory = Directory()
+    standings: tuple[Standing, ...] = ()  # PS4.1, one for each establishment that is configured for it
     official: dict[tuple[str, str], bool] = field(
         default_factory=dict
     )  # (indicator, establishment) -> met, says the programme

@@ -11,6 +11,7 @@ from engine.metrics.snapshot import (
     Submissions,
     WindowBounds,
 )
+from engine.standing import Standing
 
 HOSPITAL = "990000001"
 CLINIC = "990000019"
@@ -96,6 +97,12 @@ def small() -> Snapshot:
             ),
         ),
         directory=Directory(42, 7, 1_744_000_000, 2, {HOSPITAL: 3}),
+        standings=(
+            Standing(
+                HOSPITAL, 1_743_000_000, 1_743_000_120, 1_743_000_000, 1_758_811_200, declared=True, awaiting=False
+            ),
+            Standing(CLINIC, 1_743_500_000, awaiting=True),
+        ),
         official={("P4.3", HOSPITAL): True, ("PS3.2", HOSPITAL): False},
         proofs={HOSPITAL: "accepted", CLINIC: "taken"},
     )
