@@ -159,8 +159,9 @@ class Connection:
         """Sizes or mails."""
         assert self.box is not None
         uids, _, items = argument.partition(" ")
+        asked = set(spread(uids))
         for number, uid in enumerate(self.box.mails, 1):
-            if uid in spread(uids):
+            if uid in asked:
                 await self.send(self.item(number, uid, body="BODY.PEEK[]" in items))
         await self.ok()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import ssl
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +15,9 @@ import pytest
 import trustme
 
 from engine.listeners import mailbox
+from engine.listeners.imap_protocol import ImapError, Protocol
 from engine.listeners.tls import ClientTlsSettings
+from engine.parsers import imap
 from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline, until
 from tests.listeners.imap_server import Connection, Mailbox
 from tests.listeners.test_imap import ImapHarness
@@ -151,6 +154,56 @@ async def test_commands(harness: ImapHarness, verb: str, code: str, act: Act) ->
     await until(lambda: len(harness.given.payloads) == 2)
     assert harness.given.payloads == [b"one", b"two"]
     assert harness.tally.rejected_total == {code: 2}
+
+
+WORDS = (
+    b"* ", b"A0 ", b"A1 ", b"+ ", b"OK ", b"NO ", b"BAD ", b"BYE ", b"1 ", b"FETCH ", b"EXISTS", b"SEARCH ", b"(", b")", b"UID 1",
+    b"BODY[] ", b"{5}", b"{0}", b"{99999}", b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\0", b"\xff", b'"', b"\\", b"STARTTLS", b" ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_words(seed: int) -> None:
+    """Whatever words come, in whatever pieces and at whatever command: an answer or a code, never another exception, never a wait."""
+    chance = random.Random(seed)
+    loop = asyncio.get_running_loop()
+    ends: set[str] = set()
+    for _ in range(150):
+        protocol = Protocol(loop, MAX_MESSAGE_BYTES)
+        protocol.transport = _Sink()
+        protocol.connection_made(protocol.transport)
+        protocol.tagpre, protocol.tagnum = "A", 0
+        protocol.data_received(b"* OK hello\r\n")
+        protocol.state = "SELECTED"
+        command = chance.choice(
+            (protocol.command("EXAMINE", "x"), protocol.command("SEARCH", "ALL", prefix="UID"), protocol.command("NOOP"),
+             protocol.fetch_command("1", "x"), protocol.idle_command(), protocol.command("AUTHENTICATE", "PLAIN"))
+        )  # fmt: skip
+        if command.name == "AUTHENTICATE":
+            protocol.state = "NONAUTH"
+        task = asyncio.ensure_future(protocol.run(command, "secret"))
+        await asyncio.sleep(0)
+        for _ in range(chance.randrange(40)):
+            protocol.data_received(b"".join(chance.choices(WORDS, k=chance.randrange(1, 12))))
+        protocol.connection_lost(None)
+        try:
+            status, lines = await task
+            ends.add(status)
+            imap.fetched(lines)
+        except ImapError as error:
+            ends.add(error.code)
+    assert ends <= {"OK", "NO", "BAD", "imap-answer", "imap-lost", "imap-bye", "too-large"}
+    assert len(ends) > 2
+
+
+class _Sink(asyncio.Transport):
+    """Takes what is written, and forgets it."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Forget it."""
+
+    def abort(self) -> None:
+        """Nothing is open."""
 
 
 class TestLies:
