@@ -162,7 +162,7 @@ class Session(SMTP):
         if self._mute:
             self._mute = False
             return
-        if isinstance(status, str) and status.startswith("500 Error: command"):  # it says the command again
+        if str(status).startswith("500 Error: command"):  # it says the command again
             await super().push("500 5.5.2 Command not recognized")
         else:
             await super().push(status)
@@ -196,6 +196,7 @@ class Session(SMTP):
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         body = Body(self.listener.settings.max_message_bytes, _return_path(self.envelope))
+        self.envelope = self._create_envelope()  # whatever becomes of this mail, the next one begins anew
         async with AsyncExitStack() as held:
             self._receiving = True
             whole = await self._receive(body, held)
@@ -205,7 +206,6 @@ class Session(SMTP):
                 status = "552 5.3.4 Message too large"
             else:
                 status = _said(await self._submit(body.payload()))
-        self.envelope = self._create_envelope()
         if whole:
             await self.push(status)
         if self._draining or not whole:
@@ -222,9 +222,11 @@ class Session(SMTP):
             if body.size > 2 * limit:
                 return False
             if body.size > LARGE and not ticket:
+                asked = self.loop.time()
                 self._patient = ticket = True
                 await held.enter_async_context(self.listener.large)
                 self._patient = False
+                started += self.loop.time() - asked
             # The idle timeout, and a second more for so many bytes.
             left = started + self._timeout_duration + body.size / MIN_BYTES_PER_SECOND - self.loop.time()
             self._reset_timeout(min(self._timeout_duration, max(left, 0.001)))
@@ -253,7 +255,8 @@ class Session(SMTP):
             return await future
         finally:
             self._submitted = False
-            self._reset_timeout()
+            if self.transport is not None:
+                self._reset_timeout()
 
     def _timeout_cb(self) -> None:
         """The peer let too much time pass, unless it waits for us."""

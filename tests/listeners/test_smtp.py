@@ -183,8 +183,9 @@ class TestReplies:
 
         await place.listen(Broken())
         peer = await place.connect()
-        assert await peer.give(mail("A1")) == "451 4.3.0 Internal error, come back later"
-        assert (await peer.ask("NOOP")).startswith("250")
+        for _ in range(2):
+            assert await peer.give(mail("A1")) == "451 4.3.0 Internal error, come back later"
+            assert (await peer.ask("NOOP")).startswith("250")
 
 
 class TestSize:
@@ -245,6 +246,20 @@ class TestSize:
         pipeline.release()
         assert all(reply.startswith("250") for reply in await asyncio.gather(handing, *giving))
         assert sorted(map(len, pipeline.payloads))[1:] == [len(big)] * 4
+
+    async def test_waiting_for_a_turn_is_not_slowness(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The time that a large mail waits for its turn is not its sender's."""
+        monkeypatch.setattr(smtp_session, "MIN_BYTES_PER_SECOND", 1e9)
+        pipeline = journal()
+        listener = await place.listen(pipeline, idle_timeout_seconds=2)
+        listener.large = asyncio.Semaphore(0)
+        peer = await place.connect()
+        giving = asyncio.ensure_future(peer.give(mail("A1", 3_000_000)))
+        await asyncio.sleep(2.5)
+        assert not giving.done()
+        listener.large.release()
+        assert (await giving).startswith("250")
+        assert place.tally.idle_closed_total == 0
 
     async def test_long_lines(self, place: Place) -> None:
         """A line of any length is taken as it is."""
@@ -416,7 +431,7 @@ class TestLeaving:
     async def test_before_the_reply(self, place: Place) -> None:
         """A mail that is whole is kept even when nobody waits for the reply; its sender will send it again."""
         pipeline = journal(held=True)
-        await place.listen(pipeline)
+        await place.listen(pipeline, idle_timeout_seconds=0.2)
         peer = await place.connect()
         assert (await peer.envelope()).startswith("354")
         await peer.write(stuffed(mail("A1")))
@@ -424,7 +439,9 @@ class TestLeaving:
         await peer.close()
         await until(lambda: place.tally.connections == 0)
         pipeline.release()
+        await asyncio.sleep(0.4)
         assert place.tally.rejected_total == {}
+        assert place.tally.idle_closed_total == 0
 
     async def test_stop_in_the_middle_of_a_mail(self, place: Place) -> None:
         """A stop does not wait for the end of a mail: its sender is told, and keeps it."""
