@@ -175,7 +175,7 @@ def _message(sheet: Sheet, proof: Proof) -> None:
 
 
 def _attachments(sheet: Sheet, proof: Proof) -> None:
-    sheet.section("Pièces jointes et contenu de l’archive", 50)
+    sheet.section("Pièces jointes et contenu de l’archive", 92)
     sheet.grid(
         ("Fichier", "Taille", "SHA-256"),
         [(_shown(part), _octets(part.size), _halves(part.sha256)) for part in proof.parts],
@@ -262,7 +262,7 @@ def _mailbox(sheet: Sheet, proof: Proof) -> None:
 
 
 def _verify(sheet: Sheet, proof: Proof, files: Iterable[tuple[str, int, str]]) -> None:
-    sheet.section("Vérifier ce dossier", 70)
+    sheet.section("Vérifier ce dossier", 98)
     sheet.paragraph(
         "Les messages sont joints à ce dossier tels qu’ils ont été envoyés et reçus (format .eml, lisible par tout logiciel de messagerie). Leur empreinte "
         "SHA-256 est la suite de 64 caractères ci-dessous ; un seul octet changé en donnerait une autre."
