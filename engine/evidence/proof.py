@@ -14,6 +14,7 @@ from engine.evidence.record import REPLY, REPORT, SENT, Part, Record
 from engine.evidence.register import Register
 from engine.evidence.reply import header, match, parse, parts
 from engine.evidence.settings import Declaration, Ps41
+from engine.facts import INS_TEST
 from engine.parsers import xdm
 
 Mark = Literal["yes", "no", "unknown"]
@@ -116,11 +117,16 @@ _MIME = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
 
 
 def _sound(archive: bytes) -> tuple[bool, int]:
-    """Whether nothing is wrong in an archive, and the level of its CDA."""
+    """Whether an archive is what the evidence file says of it, and the level of its CDA."""
     try:
         read = xdm.read(archive)
     except ParseError:
         return False, 0
     held = [document.cda for document in read.documents if document.cda is not None]
-    right = bool(held) and all(problem.severity == "info" for problem in read.problems)
+    right = (
+        len(read.documents) == len(read.sets) == len(held) == 1
+        and held[0].ins_root == INS_TEST
+        and all(problem.severity == "info" for problem in read.problems)
+        and any(problem.code == "xdm-pdf-copy" for problem in read.problems)
+    )
     return right, held[0].level if held else 0
