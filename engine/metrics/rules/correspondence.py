@@ -167,7 +167,7 @@ def _defect(
 
 def stay(subject: CountedStay) -> Iterator[Verdict]:
     """DS4.2: a message to the patient's citizen mailbox, from the entry to some days after the exit."""
-    view, settings = subject.view, subject.settings
+    view = subject.view
     person = view.person_of_stay[subject.index]
     sendings = messages(subject)
     if any(identity.ins is not None for identity in view.persons[person].identities):
