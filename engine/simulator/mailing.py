@@ -144,7 +144,7 @@ class Mailing:
             message.patient = False
         # Without an address beside, any mailbox that the platform speaks of is the patient's. An address that the CDA alone names, and the
         # directory does not know, is not played beside a PRT for the patient.
-        told = any(each.address for each in receivers)
+        told = any(self.directory.at(each.address) for each in receivers)
         hidden = version.told_by == "cda" and any(each.address and self._unknown(each) for each in receivers)
         message.patient = message.patient and not hidden and (safe or (told and not shown.matricule))
         message.citizen = citizen(shown.matricule) if message.patient else ""
@@ -161,11 +161,12 @@ class Mailing:
         rng = self.random
         if not order.professional or order.deletion:
             return ARCHIVES
-        if not order.addresses and order.patient:
+        boxes = [each.lower() for each in order.addresses if self.directory.at(each)]
+        if not boxes and order.patient:
             return order.citizen
-        if not order.addresses:  # looked up by its number
+        if not boxes:  # looked up by its number
             found = [self.directory.numbered(each.number) for each in order.receivers]
             return next((each.addresses[0] for each in found if each is not None), ARCHIVES)
         if len(order.receivers) == 1 and not order.patient and rng.random() < 0.15:
             return ""
-        return rng.choice(order.addresses).lower()
+        return rng.choice(boxes)

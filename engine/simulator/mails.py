@@ -72,12 +72,12 @@ class Mails:
             return
         begin = asked.at if asked else version.sent_at[0]
         at = begin + rng.randint(20, 20 * MINUTE)
-        addresses = self._addresses(version)
-        if rng.random() > (0.5 if asked else 0.06) or at > self.clock.now - 6 * HOUR or not addresses:
+        addresses = self._addresses(report, version)
+        if rng.random() > (0.5 if asked or report.direct else 0.06) or at > self.clock.now - 6 * HOUR or not addresses:
             return
         self._document(person, report, version, at, addresses)
 
-    def _addresses(self, version: Version) -> tuple[str, ...]:
+    def _addresses(self, report: Report, version: Version) -> tuple[str, ...]:
         """Where it goes: to those it is for, looked up when the document names them by number; now and then to others besides."""
         rng, directory = self.random, self.mailing.directory
         found: dict[str, None] = {}
@@ -85,7 +85,7 @@ class Mails:
             who = directory.named(receiver)
             if who is not None and rng.random() < 0.9:
                 found[(receiver.address or rng.choice(who.addresses)).lower()] = None
-        if rng.random() < (0.06 if found else 0.3):
+        if rng.random() < (0.06 if found else 0.3) or report.direct:
             found[rng.choice(directory.reachable(rng).addresses)] = None
         return tuple(found)
 
@@ -155,9 +155,11 @@ class Mails:
     def _two(self, person: Person, report: Report, version: Version, first: Item) -> tuple[Item, ...] | None:
         """Two documents of two reports in one mail."""
         for other in person.reports:
-            if other is report or other.direct or not other.versions or not other.versions[0].orders:
+            if other is report or other.direct or not other.versions:
                 continue
             second = other.versions[0]
+            if all(order.deletion for order in second.orders):
+                continue
             if second.form == "cda" and second.root == version.root and second.sent_at[0] < version.sent_at[0]:
                 return first, self.letters.item(other, second)
         return None
