@@ -86,6 +86,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # ships n
         self.greeting: asyncio.Future[bytes] = loop.create_future()
         self.news = asyncio.Event()
         self.code = ""
+        self.told = b""  # what came behind the last OK, NO or BAD
         self._max = max_message_bytes
         self._framer = Framer()
         self._lines = 0
@@ -163,6 +164,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # ships n
             raise ImapError("imap-answer") from None
         finally:
             self._idle_event.set()  # also when IDLE was refused
+        self.told = bytes(response.lines[-1]).upper()
         return response.result, response.lines[:-1]
 
     def command(self, name: str, *arguments: str, prefix: str = "") -> Any:
@@ -187,6 +189,8 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # ships n
         status, _ = await self.run(self.command("STARTTLS"))
         if status != "OK" or not self._framer.empty or self._lines > 1:
             raise ImapError("imap-starttls")
+        if self.transport.is_closing():  # asyncio would wait for a handshake
+            raise ImapError("imap-lost")
         try:
             secured = await self.loop.start_tls(
                 self.transport,

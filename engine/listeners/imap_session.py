@@ -214,7 +214,8 @@ class Session:
         if protocol.state == "NONAUTH":
             status, _ = await self._run(*self._authentication(login))
             if status != "OK":
-                raise self._failed("imap-login")
+                # RFC 5530: what is behind the server is away, which says nothing of the password.
+                raise self._failed("imap-answer" if protocol.told.startswith(b"[UNAVAILABLE]") else "imap-login")
             protocol.state = "AUTH"
             await self._in_time(self._capabilities(), 0)
 

@@ -404,6 +404,24 @@ class TestLogin:
         await asyncio.sleep(0.2)
         assert harness.server.connections == 1
 
+    async def test_logins_that_cannot_be_judged(self, harness: ImapHarness) -> None:
+        """A server whose directory is away says nothing of the password: the login is tried again soon."""
+        refusals = 3
+
+        async def away(connection: Connection, verb: str, argument: str) -> bool:
+            nonlocal refusals
+            if verb == "AUTHENTICATE" and refusals:
+                refusals -= 1
+                await connection.ok("[UNAVAILABLE] later", "NO")
+                return True
+            return False
+
+        harness.server.bend = away
+        harness.server.inbox.add(b"one")
+        await harness.start(FakePipeline(), reconnect_seconds=3600)
+        await harness.read(b"one")
+        assert harness.tally.rejected_total == {"imap-answer": 3}
+
     async def test_password_file_in_the_middle_of_being_written(self, harness: ImapHarness) -> None:
         """The former password holds while the file cannot be used."""
         harness.server.inbox.add(b"one")
