@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import email.policy
 import email.utils
+import re
 from collections.abc import Iterator, Sequence
 from email.errors import MessageError
 from email.message import EmailMessage, Message
@@ -34,6 +35,8 @@ _KINDS: Final[dict[str, Kind]] = {
 }
 _BY_WEIGHT: Final[tuple[Kind, ...]] = ("failure", "delivered", "delayed")
 _PARTS: Final = 50
+_MAX_REPORT: Final = 64 << 10
+_END: Final = re.compile(rb"\r?\n\r?\n")
 
 
 class Match(Struct, frozen=True):
@@ -47,7 +50,7 @@ class Match(Struct, frozen=True):
 
 def match(raw: bytes, records: Sequence[Record], *, reply_hours: int) -> Match | None:
     """The test that a mail answers, among those given; None when it answers none of them, or cannot be read."""
-    mail = parse(raw)
+    mail = _heads(raw)
     if mail is None:
         return None
     sender, dated = address(mail), date_of(mail)
@@ -55,13 +58,14 @@ def match(raw: bytes, records: Sequence[Record], *, reply_hours: int) -> Match |
     report = mail.get_content_type() == "multipart/report"
     named = _ids(mail, "In-Reply-To") | _ids(mail, "References")
     if report:
-        named |= _reported(mail)
+        whole = _report(raw)
+        named |= _reported(whole)
     for record in records:
         if record.trial.message_id in own:
             return None  # our own message, seen in the mailbox that it left from
         if record.trial.message_id in named:
             if report or sender.partition("@")[0] in _MAILERS:
-                return Match(record, _report_kind(mail) if report else "failure", "thread", dated)
+                return Match(record, _report_kind(_report(raw)) if report else "failure", "thread", dated)
             if sender == record.sender:
                 return None  # a person answered, or forwarded, the message
             return Match(record, "reply", "thread", dated)
@@ -73,6 +77,17 @@ def match(raw: bytes, records: Sequence[Record], *, reply_hours: int) -> Match |
         if sender == record.recipient and -_EARLY <= since <= reply_hours * 3_600:
             return Match(record, "reply", "sender", dated)
     return None
+
+
+def _heads(raw: bytes) -> EmailMessage | None:
+    """The header of a mail alone: all that tells a reply."""
+    found = _END.search(raw, 0, MAX_BYTES)
+    return parse(raw[: found.end() if found is not None else MAX_BYTES])
+
+
+def _report(raw: bytes) -> Message:
+    """A report, its begin: what it says and the heads that it returns. The old policy reads a part ten times faster."""
+    return BytesParser(policy=email.policy.compat32).parsebytes(raw[:_MAX_REPORT])
 
 
 def parse(raw: bytes) -> EmailMessage | None:
