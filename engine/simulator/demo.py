@@ -174,7 +174,8 @@ async def demo(
     ``today`` (default: the real day in Europe/Paris) must be the engine's own day.
     """
     console = Console()
-    hospital = Hospital(seed, stays, today or datetime.now(ZoneInfo(_ZONE)).date(), _ZONE, trace=trace, set_ids=set_ids)
+    day = today or datetime.now(ZoneInfo(_ZONE)).date()
+    hospital = Hospital(seed, stays, day, _ZONE, trace=trace, set_ids=set_ids, mail=True)
     truth = hospital.truth()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="jauge-demo-") as name:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engine.simulator.measured import Difference, Page
 from engine.simulator.truth import Rate, Truth
+from engine.simulator.truth_mail import INDICATORS
 
 TITLES: Final = {
     "P1.1": "Applications: identities",
@@ -23,6 +24,9 @@ TITLES: Final = {
     "DS1.4": "Documents of earlier stays",
     "DS2.1": "Biology reports",
     "DS3.1": "Imaging reports",
+    "D6.3": "Documents mailed",
+    "DS4.1": "Correspondents served by mail",
+    "DS4.2": "Patients written to",
 }
 _WIDE: Final = 110
 
@@ -45,7 +49,7 @@ def table(page: Page, truth: Truth, *, sent: int, speed: float, width: int = 80)
     """The rates of the official window beside the truth, and how the traffic goes."""
     wide = width >= _WIDE
     grid = Table(
-        title="Documents in the DMP, connected applications: the last three complete months", title_justify="left"
+        title="Documents in the DMP and by mail, applications: the last three complete months", title_justify="left"
     )
     grid.add_column("", no_wrap=True)
     grid.add_column("Indicator", no_wrap=True)
@@ -76,7 +80,7 @@ def bounds(page: Page, truth: Truth) -> RenderableType:
     for name in ("At least", "Truth", "At most"):
         grid.add_column(name, justify="right", no_wrap=True)
     for indicator in TITLES:
-        if not indicator.startswith("D"):
+        if not indicator.startswith("D") or indicator in INDICATORS:
             continue
         mine, right = page.rates.get((indicator, "official"), Rate()), truth.rates.get((indicator, "official"), Rate())
         most = Rate(mine.numerator + mine.missed["not_named"], mine.denominator)
