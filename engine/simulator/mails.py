@@ -195,7 +195,12 @@ class Mails:
 
     @staticmethod
     def _speaks(version: Version, order: Order, address: str) -> bool:
-        """Whether the platform may speak of this mailbox: of one that is no recipient it would be the patient's."""
+        """Whether the platform may speak of this mailbox: of one that is no recipient it would be the patient's.
+
+        Nor when it has spoken of everybody at once.
+        """
+        if any(not word.address for word in order.words):
+            return False
         told = any(address.lower() == each.lower() for each in order.addresses)
         return not order.patient or (told and version.told_by == "prt")
 
