@@ -177,6 +177,8 @@ class Dovecot:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+            for lock in (self.folder / "mail").rglob("*.lock"):
+                lock.unlink()  # of who was killed; Dovecot waits two minutes for it
 
     # -- mail ---------------------------------------------------------------------------------------------------------
 
