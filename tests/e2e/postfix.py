@@ -70,6 +70,15 @@ postlog unix-dgram n - n - 1 postlogd
 journal unix - - n - - smtp -o soft_bounce=yes
 """
 
+# Postfix ends with the test, even with one that was killed: its standard input is then closed.
+WATCH = """\
+"$0" -c "$1" start-fg &
+cat >/dev/null
+"$0" -c "$1" stop
+wait
+rm -rf "$1"
+"""
+
 
 def find() -> str | None:
     """Why there is no Postfix here; None when there is one."""
@@ -103,7 +112,10 @@ class Postfix:
         said = self.folder / "start.log"
         with said.open("ab") as log:
             self.process = subprocess.Popen(
-                [self._command("postfix"), "-c", str(self.folder), "start-fg"], stdout=log, stderr=log
+                ["/bin/sh", "-c", WATCH, self._command("postfix"), str(self.folder)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
             )
         for _ in range(400):
             assert self.process.poll() is None, said.read_text() + self.told()
@@ -116,14 +128,9 @@ class Postfix:
     def __exit__(self, *_: object) -> None:
         """No Postfix, and no folder of it, outlives its test."""
         assert self.process is not None
-        subprocess.run(
-            [self._command("postfix"), "-c", str(self.folder), "stop"], capture_output=True, timeout=60, check=False
-        )
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def give(
