@@ -35,6 +35,7 @@ class Mailing(Struct, eq=False):
     xdm: str = ""  # as in Mailed; "" of an HL7 sending
     fact: Mailed | None = None  # the document of this mail, the same for all that the mail carried
     request: Document | None = None  # the HL7 message
+    others: frozenset[bytes] = frozenset()  # without recipient: those that the platform named beside
     refused: bool = False
     delivered: bool = False
     read: bool = False
@@ -111,9 +112,10 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
             letter.mailings.append(_with(sending, fact))
     for index, found in zams.items():
         for request, answers in found:
+            named = frozenset(one.recipient for one in answers if one.recipient is not None)
             for recipient in sorted({one.recipient or b"" for one in answers}):
                 words = [one for one in answers if (one.recipient or b"") in (recipient, b"")]
-                sending = _requested(request, recipient or None, reports[index].person, words)
+                sending = _requested(request, recipient or None, reports[index].person, words, named)
                 sent.append(sending)
                 letters[index].mailings.append(sending)
     for letter in letters.values():
@@ -136,8 +138,14 @@ def _zams(report: Report, exchange_of: ExchangeOf) -> list[tuple[Document, list[
     return found
 
 
-def _requested(request: Document, recipient: bytes | None, person: int, words: list[Outcome]) -> Mailing:
-    return Mailing(request.at, request.establishment, recipient, "", person, tuple(words), request=request)
+def _requested(
+    request: Document, recipient: bytes | None, person: int, words: list[Outcome], named: frozenset[bytes]
+) -> Mailing:
+    """A sending of which the platform told; a word about nobody is about those that no other word names."""
+    others = named if recipient is None else frozenset[bytes]()
+    return Mailing(
+        request.at, request.establishment, recipient, "", person, tuple(words), request=request, others=others
+    )
 
 
 def _with(sending: Mailing, fact: Mailed) -> Mailing:

@@ -230,8 +230,9 @@ def _fact(
         orders = tuple(
             dict.fromkeys((*orders, *(pseudonym("order", context.domain, _utf8(one)) for one in extra if one)))
         )
-        boxes = boxes or header.recipients
-        intended = intended or recipients.of_cda(header, context)
+        if not intended:  # no PRT names a correspondent: the CDA's recipients are added
+            boxes = tuple(dict.fromkeys((*boxes, *header.recipients)))
+            intended = recipients.of_cda(header, context)
     kind = kinds.kind(code)
     if kind == "other" and header is None and body == "none":
         kind = shared.section_kind

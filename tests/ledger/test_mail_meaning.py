@@ -163,6 +163,13 @@ class TestPair:
         assert pair(letter(), zam("2026-03-05 16:05")) == ("met", "met", "met")
         assert pair(letter(), zam("2026-03-05 16:05", recipient=None)) == ("met", "met", "met")
 
+    def test_a_word_about_nobody_is_about_those_that_no_other_word_names(self) -> None:
+        """A Z02 without address, then one of the doctor's: his own holds."""
+        everybody, own = zam("2026-03-05 16:05", recipient=None), zam("2026-03-05 16:06", accepted=False)
+        assert pair(letter(), everybody, own) == ("mss_refused",) * 3
+        both = letter(recipients=(DOCTOR, OTHER_DOCTOR), intended=(DOCTOR, OTHER_DOCTOR))
+        assert sorted(outcomes(both, everybody, own)["D6.3"]) == ["met", "mss_refused"]
+
     def test_a_zam_of_another_address_is_not(self) -> None:
         """Each recipient has a Z02 of its own."""
         assert pair(letter(), zam("2026-03-05 16:05", recipient=OTHER_DOCTOR))[0] == "mss_not_sent"
@@ -270,7 +277,9 @@ class TestPatient:
         assert patient(asked)[0] == "mss_not_sent"
         assert patient(asked, zam("2026-03-05 16:05", recipient=PATIENT)) == ("met", "met")
         assert patient(asked, zam("2026-03-05 16:05", recipient=DOCTOR))[0] == "mss_not_sent"
-        assert patient(asked, zam("2026-03-05 16:05", accepted=False, recipient=PATIENT))[0] == "mss_refused"
+        refused = zam("2026-03-05 16:05", accepted=False, recipient=PATIENT)
+        assert patient(asked, refused)[0] == "mss_refused"
+        assert patient(asked, zam("2026-03-05 16:04", recipient=None), refused)[0] == "mss_refused"
 
     def test_without_an_ins_there_is_no_mailbox(self) -> None:
         """The reason says so."""

@@ -138,3 +138,12 @@ class TestCda:
         cda = recipient('<id root="1.2.250.1.71.4.2.1" extension="899990000025"/>')
         assert intended(prt("a@cabinet-fictif.mssante.fr"), cda=cda) == (box("a@cabinet-fictif.mssante.fr"),)
         assert intended(prt("279035121518989@patient.mssante.fr"), cda=cda) == (number("899990000025"),)
+
+
+def test_the_addresses_of_the_cda_are_beside_the_patients() -> None:
+    """A message that names the patient alone, and a CDA that names a doctor: both addresses are known as such."""
+    patient, doctor = "279035121518989@patient.mssante.fr", "max@cabinet-fictif.mssante.fr"
+    cda = recipient(f'<telecom value="mailto:{doctor}"/>')
+    found = one(parse(oru(document(base64_of(cda)), prt(patient)), CONTEXT), Document)
+    assert set(found.recipients) == {box(patient), box(doctor)}
+    assert found.intended == (box(doctor),)

@@ -95,6 +95,7 @@ def _asked(sending: Mailing, request: Document, directory: Directory) -> set[byt
     owners = {_owner(name, directory, address=name in request.recipients) for name in request.intended}
     if sending.recipient is not None:
         owners &= {_owner(sending.recipient, directory, address=True)}
+    owners -= {_owner(name, directory, address=True) for name in sending.others}
     return {owner for owner in owners if owner is not None}
 
 
@@ -201,10 +202,12 @@ def _to_patient(sending: Mailing, request: Document, directory: Directory) -> bo
     """Whether the platform's word is of the patient's mailbox: an address that is none of the message's professionals."""
     if request.mss_patient != "Y":
         return False
-    return sending.recipient is None or not _asked_or_named(sending.recipient, request, directory)
+    if sending.recipient is None:
+        return all(_professional(name, request, directory) for name in sending.others)
+    return not _professional(sending.recipient, request, directory)
 
 
-def _asked_or_named(recipient: bytes, request: Document, directory: Directory) -> bool:
+def _professional(recipient: bytes, request: Document, directory: Directory) -> bool:
     owner = directory.names.get(recipient, recipient)
     return any(directory.names.get(name, name) == owner for name in request.intended)
 
