@@ -76,7 +76,7 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
         groups[fact.message, fact.recipient].append(fact)  # the facts come in a canonical order
     names = _Names(reports, facts)
     letters: dict[int | bytes, Letter] = {}
-    zams = {index: found for index, report in enumerate(reports) if (found := _zams(report, exchange_of))}
+    zams = {index: found for index, report in enumerate(reports) if (found := _requests(report, exchange_of))}
     for index, report in enumerate(reports):
         if index in zams or any(one.intended for version in report.versions for one in version.documents):
             letters[index] = _letter(report)
@@ -87,11 +87,10 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
         for fact in group:
             if fact.document is not None or fact.hash is not None or fact.chain is not None:
                 carried.setdefault(names.key(fact), fact)
-        for key in carried:
-            if isinstance(key, int):
-                words += [
-                    one for _, answers in zams.get(key, ()) for one in answers if one.recipient in (None, recipient)
-                ]
+        for key, fact in carried.items():
+            for request in zams.get(key, ()) if isinstance(key, int) else ():
+                if request.names & {fact.document, fact.alias, fact.hash}:
+                    words += [one for one in request.words if one.recipient in (None, recipient)]
         first = group[0]
         person = person_of(first.ipp, first.ins)
         sending = Mailing(
@@ -111,11 +110,11 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
             letter.facts.append(fact)
             letter.mailings.append(_with(sending, fact))
     for index, found in zams.items():
-        for request, answers in found:
-            named = frozenset(one.recipient for one in answers if one.recipient is not None)
-            for recipient in sorted({one.recipient or b"" for one in answers}):
-                words = [one for one in answers if (one.recipient or b"") in (recipient, b"")]
-                sending = _requested(request, recipient or None, reports[index].person, words, named)
+        for request in found:
+            named = frozenset(one.recipient for one in request.words if one.recipient is not None)
+            for recipient in sorted({one.recipient or b"" for one in request.words}):
+                words = [one for one in request.words if (one.recipient or b"") in (recipient, b"")]
+                sending = _requested(request.document, recipient or None, reports[index].person, words, named)
                 sent.append(sending)
                 letters[index].mailings.append(sending)
     for letter in letters.values():
@@ -124,9 +123,17 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
     return Mail(sent, list(letters.values()))
 
 
-def _zams(report: Report, exchange_of: ExchangeOf) -> list[tuple[Document, list[Outcome]]]:
-    """The HL7 sendings of a report that asked for mail, with what the platform said of it."""
-    found: list[tuple[Document, list[Outcome]]] = []
+class _Request(Struct, frozen=True):
+    """An HL7 sending that asked for mail, what the platform said of it, and the names of its version."""
+
+    document: Document
+    words: list[Outcome]
+    names: frozenset[bytes]
+
+
+def _requests(report: Report, exchange_of: ExchangeOf) -> list[_Request]:
+    """The HL7 sendings of a report of whose mail the platform said something."""
+    found: list[_Request] = []
     for version in report.versions:
         for sending in version.sendings:
             document = sending.document
@@ -134,7 +141,8 @@ def _zams(report: Report, exchange_of: ExchangeOf) -> list[tuple[Document, list[
                 answers = exchange_of(document.exchange).answers(document.at)
                 words = [one for one in answers if one.layer in (DELIVERY, READING)]
                 if words:
-                    found.append((document, words))
+                    names = {name for one in version.documents for name in (one.id, one.alias, one.hash)}
+                    found.append(_Request(document, words, frozenset(name for name in names if name is not None)))
     return found
 
 

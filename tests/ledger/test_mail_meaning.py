@@ -163,6 +163,13 @@ class TestPair:
         assert pair(letter(), zam("2026-03-05 16:05")) == ("met", "met", "met")
         assert pair(letter(), zam("2026-03-05 16:05", recipient=None)) == ("met", "met", "met")
 
+    def test_a_zam_is_of_the_version_that_its_message_held(self) -> None:
+        """What is said of the first version says nothing of the mail of the second."""
+        second = letter("2026-03-06 15:00", number=2, mss_professional="N", replaces=handle("document", 1), version=2)
+        later = mail("2026-03-06 16:00", document=handle("document", 2), version=2, recipient=PATIENT, category=CITIZEN)
+        found = outcomes(letter(), second, later, zam("2026-03-05 16:05", recipient=None))
+        assert (found["DS4.2"], found["DS4.2_delivered"]) == (["met"], ["mss_not_confirmed"])
+
     def test_a_word_about_nobody_is_about_those_that_no_other_word_names(self) -> None:
         """A Z02 without address, then one of the doctor's: his own holds."""
         everybody, own = zam("2026-03-05 16:05", recipient=None), zam("2026-03-05 16:06", accepted=False)
