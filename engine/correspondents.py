@@ -145,6 +145,11 @@ def read(path: Path, maker: Maker, space: addresses.Space) -> tuple[Corresponden
     return Correspondents(directory, int(found.st_mtime), len(table.keys), table.faults), table.errors
 
 
+def _plain(structure: bytes) -> bool:
+    """Whether an identifier of a structure needs no other look: letters and digits, or none at all."""
+    return not structure or (structure.isalnum() and len(structure) <= 64)
+
+
 class _Table:
     """Reads one file. ``names``, ``keys`` and ``equipped`` hold pseudonyms only."""
 
@@ -271,7 +276,7 @@ class _Table:
             person = cells[places[_PERSON]]
             if not person:
                 name = self._structures[cells[places[_STRUCTURE_TYPE]], cells[places[_STRUCTURE]]]
-            elif len(person) == 12 and person.isdigit():
+            elif len(person) == 12 and person.isdigit() and _plain(cells[places[_STRUCTURE]]):
                 name = self._persons(person)
             else:
                 return False
