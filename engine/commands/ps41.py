@@ -178,7 +178,7 @@ def evidence(
     chosen = [record for record in records if record.trial.id == test] if test else records
     if not chosen:
         return None
-    record = max(chosen, key=lambda one: (one.proven, one.trial.at))
+    record = max(chosen, key=lambda one: (one.proven, one.order))
     proof = prove(register, record, config.ps41, now=clock())
     return proof, write_dossier(proof, register, output)
 

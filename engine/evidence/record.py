@@ -91,11 +91,17 @@ class Record(Struct, frozen=True):
     parts: tuple[Part, ...]
     checks: tuple[str, ...]
     version: str  # of the Jauge that built it
+    number: int = 0  # its rank in the register: two tests of one second have an order
     stage: Stage = "prepared"
     submission: Submission | None = None
     reply: Received | None = None
     report: Received | None = None  # a failure (DSN) that names the message
     receipts: tuple[str, ...] = ()  # other words of it: delivered, delayed, read
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """What tests are sorted by, the oldest first."""
+        return self.trial.at, self.number, self.trial.id
 
     @property
     def left(self) -> bool:

@@ -43,6 +43,7 @@ class Register:
             parts=built.parts,
             checks=built.checks,
             version=version,
+            number=1 + max((each.number for each in self.records()), default=0),
         )
         place = self.place(trial.id)
         try:
@@ -80,7 +81,7 @@ class Register:
     def records(self, finess: str = "") -> list[Record]:
         """Every test that can be read, the oldest first; of one establishment, when it is given."""
         found = [record for name in self.names(finess) if (record := self.read(name)) is not None]
-        return sorted(found, key=lambda record: (record.trial.at, record.trial.id))
+        return sorted(found, key=lambda record: record.order)
 
     def read(self, name: str) -> Record | None:
         """One test by the name of its folder; None when it is not there or cannot be read."""

@@ -72,7 +72,7 @@ def match(raw: bytes, records: Sequence[Record], *, reply_hours: int) -> Match |
     if report:
         return None
     # The latest test before it: the robot answers one at a time.
-    for record in sorted(records, key=lambda record: record.trial.at, reverse=True):
+    for record in sorted(records, key=lambda record: record.order, reverse=True):
         since = dated - record.trial.at
         if sender == record.recipient and -_EARLY <= since <= reply_hours * 3_600:
             return Match(record, "reply", "sender", dated)

@@ -56,7 +56,7 @@ class Standings:
 
 def standing(establishment: str, records: Iterable[Record], *, valid_days: int, declared: bool) -> Standing:
     """Where an establishment stands, of its tests in any order."""
-    ordered = sorted(records, key=lambda record: (record.trial.at, record.trial.id))
+    ordered = sorted(records, key=lambda record: record.order)
     proven = max((record.trial.at for record in ordered if record.proven), default=0)
     return Standing(
         establishment=establishment,

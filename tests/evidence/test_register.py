@@ -82,6 +82,12 @@ class TestState:
         assert register.records() == [early, late]
         assert register.records("990000001") == []
 
+    def test_tests_of_one_second_keep_the_order_they_were_made_in(self, tmp_path: Path) -> None:
+        """Whatever the random characters of their folders: the latest is the one made last."""
+        made = [sent(tmp_path, seed=seed)[1] for seed in range(8)]
+        assert [one.trial.id for one in made] != sorted(one.trial.id for one in made)
+        assert Register(tmp_path).records() == made
+
 
 class TestFiles:
     """What is on the disk."""
