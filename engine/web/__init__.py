@@ -1,0 +1,1 @@
+"""What a browser and Prometheus are answered: the bounded server, who may read, the routes."""
