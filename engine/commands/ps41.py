@@ -55,7 +55,7 @@ def senders(config: Config, finess: str = "") -> tuple[Sender, ...]:
     """The establishments meant: one, or all of the settings. Raises :class:`ConfigError` when there is none."""
     settings = config.ps41
     if not settings.senders:
-        raise ConfigError(str(config.file), 0, "ps41 names no sender", "add ps41.senders: docs/ps41.md shows how")
+        raise ConfigError(str(config.file), 0, "ps41 names no sender", "add ps41.senders: docs/fr/ps41.md shows how")
     if not finess:
         return settings.senders
     found = settings.sender(finess)

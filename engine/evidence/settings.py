@@ -1,7 +1,7 @@
 """The settings of PS4.1 (``ps41`` in the configuration): who sends the test message, how, to whom, and who declares what.
 
 Sources: the programme's sheet of PS4.1 (config/indicators.yaml), MSSanté client reference (SMTP 587 with STARTTLS, mutual TLS with an
-IGC-Santé certificate), docs/ps41.md.
+IGC-Santé certificate), docs/fr/ps41.md.
 """
 
 from __future__ import annotations
@@ -283,7 +283,7 @@ class Sender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Ps41(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """PS4.1: the test message to the national test mailbox, and its proof; see docs/ps41.md."""
+    """PS4.1: the test message to the national test mailbox, and its proof; see docs/fr/ps41.md."""
 
     folder: Annotated[
         Path | None,

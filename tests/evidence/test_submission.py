@@ -287,8 +287,8 @@ class TestSettings:
 
 
 def test_every_code_is_explained_to_the_staff() -> None:
-    """docs/ps41.md says of each code what it means and what to do."""
-    page = (Path(__file__).parents[2] / "docs" / "ps41.md").read_text(encoding="utf-8")
+    """docs/fr/ps41.md says of each code what it means and what to do."""
+    page = (Path(__file__).parents[2] / "docs" / "fr" / "ps41.md").read_text(encoding="utf-8")
     assert not [code for code in CODES if f"`{code}`" not in page]
 
 
