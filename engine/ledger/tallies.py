@@ -117,24 +117,12 @@ class Sums:
         if indicator in DISTINCT:
             outcomes = self.distinct.totals(indicator, establishment, window)
             return Sum(outcomes.pop(MET, 0), dict(outcomes), {})
-        met = 0
-        missed: Counter[str] = Counter()
-        codes: Counter[str] = Counter()
         days = self._cells.get((indicator, establishment), {})
+        cells: Counter[tuple[str, int]] = Counter()
         for day in range(window.first, window.last + 1):
-            for (outcome, settled), n in days.get(day, _NOTHING).items():
-                if outcome == MET and window.accepts(settled):
-                    met += n
-                elif outcome == MET:
-                    missed[ACCEPTED_LATE] += n
-                elif outcome == NOT_ANSWERED and window.today <= settled:
-                    missed[AWAITING_ANSWER] += n
-                else:
-                    reason, _, code = outcome.partition(":")
-                    missed[reason] += n
-                    if reason == REJECTED:
-                        codes[code or OTHER] += n
-        return Sum(met, {reason: n for reason, n in missed.items() if n}, {code: n for code, n in codes.items() if n})
+            for cell, n in days.get(day, _NOTHING).items():
+                cells[cell] += n
+        return total(cells, window)
 
 
 class Sum(NamedTuple):
@@ -143,6 +131,26 @@ class Sum(NamedTuple):
     met: int
     missed: dict[str, int]
     rejected: dict[str, int]
+
+
+def total(cells: Mapping[tuple[str, int], int], window: Window) -> Sum:
+    """What counted outcomes, (outcome, settled) -> n, are in a window: met, or missed for a reason."""
+    met = 0
+    missed: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    for (outcome, settled), n in cells.items():
+        if outcome == MET and window.accepts(settled):
+            met += n
+        elif outcome == MET:
+            missed[ACCEPTED_LATE] += n
+        elif outcome == NOT_ANSWERED and window.today <= settled:
+            missed[AWAITING_ANSWER] += n
+        else:
+            reason, _, code = outcome.partition(":")
+            missed[reason] += n
+            if reason == REJECTED:
+                codes[code or OTHER] += n
+    return Sum(met, {reason: n for reason, n in missed.items() if n}, {code: n for code, n in codes.items() if n})
 
 
 _NOTHING: Final[Counter[tuple[str, int]]] = Counter()
