@@ -42,11 +42,12 @@ from engine.metrics import existence, periods, remedies, values
 from engine.metrics.exposition import Exposition
 from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Snapshot, WindowBounds
 from engine.metrics.snapshot import Feed as FeedValue
-from engine.metrics.web import Application, Web
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
 from engine.renewal import Renewal
 from engine.seal import Seal
+from engine.web.application import Application
+from engine.web.server import Web
 
 _log = structlog.get_logger()
 

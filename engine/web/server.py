@@ -1,4 +1,4 @@
-"""The small web server of the engine: `/metrics`, `/healthz`, `/readyz`, nothing else.
+"""The small web server of the engine: one request, one answer, and the connection is closed.
 
 It lives in threads of its own, so that rendering never holds the event loop for longer than the interpreter's switch
 interval. A request may be late, long, hostile: it is bounded in bytes and in time, there are at most ``MAX_REQUESTS`` at
@@ -10,17 +10,14 @@ from __future__ import annotations
 import socket
 import socketserver
 import time
-from collections.abc import Callable, Iterable
 from io import BytesIO
 from socketserver import ThreadingMixIn
 from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from engine.metrics.exposition import Exposition
-
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 MAX_HEAD: Final = 16_384
 """Bytes of a request line and its headers: Prometheus sends some 500; nginx and Apache stop at 8 to 32 kB."""
@@ -31,66 +28,7 @@ MAX_SECONDS: Final = 5.0
 MAX_REQUESTS: Final = 16
 """Served at once; one more is told 503 and closed."""
 
-_PLAIN: Final = "text/plain; charset=utf-8"
 _BUSY: Final = b"HTTP/1.0 503 Service Unavailable\r\nServer: jauge\r\nContent-Length: 0\r\n\r\n"
-
-
-class Application:
-    """The WSGI application: a path to an answer.
-
-    ``ready`` tells whether the engine keeps its promises now; ``failed`` is told the name of the class of an error that
-    a page raised (never its text).
-    """
-
-    def __init__(
-        self, exposition: Exposition, ready: Callable[[], bool], failed: Callable[[str], None] | None = None
-    ) -> None:
-        self._exposition: Final = exposition
-        self._ready: Final = ready
-        self._failed: Final = failed or (lambda _name: None)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request: PEP 3333."""
-        method = environ.get("REQUEST_METHOD", "")
-        headers = [("Server", "jauge"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
-        if method not in {"GET", "HEAD"}:
-            status, body = "405 Method Not Allowed", b"only GET and HEAD\n"
-            headers += [("Allow", "GET, HEAD"), ("Content-Type", _PLAIN)]
-        else:
-            try:
-                status, body, more = self._answer(environ)
-            except Exception as error:  # noqa: BLE001 - whatever a page does, the caller gets an answer
-                self._failed(type(error).__name__)
-                status, body, more = "500 Internal Server Error", b"error\n", [("Content-Type", _PLAIN)]
-            headers += more
-        start_response(status, [*headers, ("Content-Length", str(len(body)))])
-        return [b"" if method == "HEAD" else body]
-
-    def _answer(self, environ: WSGIEnvironment) -> tuple[str, bytes, list[tuple[str, str]]]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            gzip = _accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
-            page = self._exposition.render(environ.get("HTTP_ACCEPT", ""), gzip=gzip)
-            headers = [("Content-Type", page.content_type), ("Vary", "Accept, Accept-Encoding")]
-            if page.encoding:
-                headers.append(("Content-Encoding", page.encoding))
-            return "200 OK", page.body, headers
-        if path == "/healthz":
-            return "200 OK", b"ok\n", [("Content-Type", _PLAIN)]
-        if path == "/readyz":
-            if self._ready():
-                return "200 OK", b"ready\n", [("Content-Type", _PLAIN)]
-            return "503 Service Unavailable", b"not ready\n", [("Content-Type", _PLAIN)]
-        return "404 Not Found", b"/metrics /healthz /readyz\n", [("Content-Type", _PLAIN)]
-
-
-def _accepts_gzip(header: str) -> bool:
-    """Whether an ``Accept-Encoding`` header lists gzip without refusing it."""
-    for offer in header[:500].split(","):
-        coding, *parameters = (part.strip().lower() for part in offer.split(";"))
-        if coding == "gzip":
-            return not any(part in {"q=0", "q=0.0", "q=0.00", "q=0.000"} for part in parameters)
-    return False
 
 
 class _Silent:
@@ -162,7 +100,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 32
 
-    def __init__(self, host: str, port: int, application: Application) -> None:
+    def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
         self.page: Final = application
         self._free: Final = BoundedSemaphore(MAX_REQUESTS)
         if ":" in host:
@@ -205,7 +143,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 class Web:
     """The server: ``start`` then ``stop``, from any thread."""
 
-    def __init__(self, application: Application, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, application: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> None:
         self._application: Final = application
         self._address: Final = (host, port)
         self._server: _Server | None = None

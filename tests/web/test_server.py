@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.metrics import catalogue, web
+from engine.metrics import catalogue
 from engine.metrics.exposition import Exposition
 from engine.metrics.snapshot import Snapshot
-from engine.metrics.web import Application, Web
-
-from .snapshots import small
+from engine.web import server as web
+from engine.web.application import Application
+from engine.web.server import Web
+from tests.metrics.snapshots import small
 
 CATALOGUE = catalogue.load()
 STATE = {"ready": True}
@@ -107,7 +108,7 @@ class TestPages:
         """404, and the path is not repeated."""
         status, _, body = ask(port, "GET", path)
 
-        assert (status, body) == (404, b"/metrics /healthz /readyz\n")
+        assert (status, body.decode()) == (404, "Cette page n’existe pas.\n")
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
     def test_only_reading_is_allowed(self, port: int, method: str) -> None:
