@@ -12,9 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
-
-from msgspec import Struct
+from typing import Any, Final
 
 from engine.ledger.distinct import DISTINCT
 from engine.ledger.schema import connect
@@ -23,13 +21,6 @@ from engine.metrics.periods import Window
 
 _STEPS: Final = 10_000
 """Steps of SQLite's machine between two looks at the clock: some 0.1 ms."""
-
-
-class Breakdown(Struct, frozen=True):
-    """The sums of each day on which something was counted, and of each unit ("" when it is not known)."""
-
-    days: dict[int, Sum]  # local day (proleptic ordinal) -> its sum, in order
-    units: dict[str, Sum]  # functional unit -> its sum over the window
 
 
 @contextmanager
@@ -44,24 +35,35 @@ def reading(store: Path, seconds: float) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def breakdown(connection: sqlite3.Connection, indicator: str, establishment: str, window: Window) -> Breakdown | None:
-    """The window cut by day and by unit; None for an indicator that counts each subject once in the whole window.
+def by_day(connection: sqlite3.Connection, indicator: str, establishment: str, window: Window) -> dict[int, Sum] | None:
+    """The sum of each day (proleptic ordinal) on which something was counted, in order.
 
-    (Of such a one, days do not add up, and the place of the unit holds the subject: engine/ledger/distinct.py.)
+    None for an indicator that counts each subject once in the whole window: its days would not add up to it.
     """
+    return _sums(connection, "day", indicator, establishment, window)
+
+
+def by_unit(
+    connection: sqlite3.Connection, indicator: str, establishment: str, window: Window
+) -> dict[str, Sum] | None:
+    """The sum of each functional unit ("" when it is not known) over the window, in order.
+
+    None as for :func:`by_day`: there, the place of the unit holds the subject (engine/ledger/distinct.py).
+    """
+    return _sums(connection, "unit", indicator, establishment, window)
+
+
+def _sums(
+    connection: sqlite3.Connection, part: str, indicator: str, establishment: str, window: Window
+) -> dict[Any, Sum] | None:
     if indicator in DISTINCT:
         return None
-    days: defaultdict[int, Counter[tuple[str, int]]] = defaultdict(Counter)
-    units: defaultdict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
+    cells: defaultdict[int | str, Counter[tuple[str, int]]] = defaultdict(Counter)
     rows = connection.execute(  # each day by name: the key begins with it, so that other indicators are stepped over
-        f"SELECT day, unit, outcome, settled, n FROM tallies WHERE day IN ({', '.join('?' * window.days)}) "
-        "AND indicator = ? AND establishment = ? AND n <> 0 ORDER BY day",
+        f"SELECT {part}, outcome, settled, sum(n) FROM tallies WHERE day IN ({', '.join('?' * window.days)}) "
+        f"AND indicator = ? AND establishment = ? AND n <> 0 GROUP BY {part}, outcome, settled ORDER BY {part}",
         (*range(window.first, window.last + 1), indicator, establishment),
     )
-    for day, unit, outcome, settled, n in rows:
-        days[day][outcome, settled] += n
-        units[unit][outcome, settled] += n
-    return Breakdown(
-        {day: total(cells, window) for day, cells in days.items()},
-        {unit: total(cells, window) for unit, cells in units.items()},
-    )
+    for which, outcome, settled, n in rows:
+        cells[which][outcome, settled] += n
+    return {which: total(found, window) for which, found in cells.items()}

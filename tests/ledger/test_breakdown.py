@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.ledger import schema, tallies
-from engine.ledger.breakdown import breakdown, reading
+from engine.ledger.breakdown import by_day, by_unit, reading
 from engine.ledger.distinct import DISTINCT
 from engine.ledger.tallies import Sum, Sums
 from engine.metrics.periods import Window, month_of
@@ -55,12 +55,14 @@ def test_parts_add_up_to_the_sum(window: Window, counted: dict[Verdict, int]) ->
     sums = Sums(connection, FIRST - 10)
     for indicator in ("DS1.1", "DS1.1_sent", "D2.2", "DS3.1"):
         for establishment in (ONE, OTHER):
-            found = breakdown(connection, indicator, establishment, window)
-            assert found is not None
+            days = by_day(connection, indicator, establishment, window)
+            units = by_unit(connection, indicator, establishment, window)
+            assert days is not None
+            assert units is not None
             shown = sums.totals(indicator, establishment, window)
-            assert added(found.days.values()) == shown
-            assert added(found.units.values()) == shown
-            assert all(window.first <= day <= window.last for day in found.days)
+            assert added(days.values()) == shown
+            assert added(units.values()) == shown
+            assert all(window.first <= day <= window.last for day in days)
     connection.close()
 
 
@@ -77,7 +79,8 @@ def test_distinct_subjects_have_no_days(indicator: str) -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.migrate(connection, Path("memory"))
     tallies.write(connection, {Verdict(indicator, ONE, "ab" * 16, LAST, MET, 0): 1})
-    assert breakdown(connection, indicator, ONE, ROLLING) is None
+    assert by_day(connection, indicator, ONE, ROLLING) is None
+    assert by_unit(connection, indicator, ONE, ROLLING) is None
     connection.close()
 
 
@@ -89,9 +92,8 @@ def test_read_beside_the_writer(tmp_path: Path) -> None:
     writer.execute("BEGIN IMMEDIATE")
     tallies.write(writer, {Verdict("DS1.1", ONE, "6268", LAST, MET, 0): 1})
     with reading(path, 10.0) as connection:
-        found = breakdown(connection, "DS1.1", ONE, ROLLING)
-        assert found is not None
-        assert found.units == {"6268": Sum(1, {}, {})}
+        assert by_unit(connection, "DS1.1", ONE, ROLLING) == {"6268": Sum(1, {}, {})}
+        assert by_day(connection, "DS1.1", ONE, ROLLING) == {LAST: Sum(1, {}, {})}
         with pytest.raises(sqlite3.OperationalError):
             connection.execute("DELETE FROM tallies")
     writer.close()
