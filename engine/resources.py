@@ -1,7 +1,7 @@
-"""Where the files shipped with Jauge are (``config/``): in a checkout, or inside an installed wheel.
+"""Where the files shipped with Jauge are (``config/``, ``docs/fr/``): in a checkout, or inside an installed wheel.
 
-In a checkout (and an editable install) they are the folder ``config/`` beside ``engine/``; the wheel carries the same
-folder as ``engine/_config`` (see ``force-include`` in ``pyproject.toml``).
+In a checkout (and an editable install) they are folders beside ``engine/``; the wheel carries the same folders as
+``engine/_config`` and ``engine/_help`` (``hatch_build.py``).
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ def folder() -> Path:
 
     Raises ``FileNotFoundError`` when the installation lacks it.
     """
-    for candidate in (_PACKAGE / "_config", _PACKAGE.parent / "config"):
-        if candidate.is_dir():
-            return candidate
-    raise FileNotFoundError(f"no shipped configuration beside {_PACKAGE}: install jauge again")
+    return _first("configuration", _PACKAGE / "_config", _PACKAGE.parent / "config")
 
 
 def path(name: str) -> Path:
@@ -32,3 +29,18 @@ def path(name: str) -> Path:
     if not found.exists():
         raise FileNotFoundError(f"no shipped file {name!r} in {found.parent}")
     return found
+
+
+def help_folder() -> Path:
+    """The folder of the pages for hospital staff (``docs/fr``).
+
+    Raises ``FileNotFoundError`` when the installation lacks it.
+    """
+    return _first("help", _PACKAGE / "_help", _PACKAGE.parent / "docs" / "fr")
+
+
+def _first(what: str, *candidates: Path) -> Path:
+    for candidate in candidates:
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"no shipped {what} beside {_PACKAGE}: install jauge again")

@@ -322,14 +322,14 @@ class TestTree:
             resources.path("absent.yaml")
 
     def test_the_wheel_carries_the_shipped_files(self, tmp_path: Path) -> None:
-        """An installed wheel has config/ in it, and nothing that an engine run in the checkout left there."""
+        """An installed wheel has config/ and docs/fr/ in it, and nothing that an engine run in the checkout left there."""
         from hatchling.builders.wheel import WheelBuilder
 
         (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-        with zipfile.ZipFile(wheel) as archive:
-            carried = {Path(name).relative_to("engine/_config") for name in archive.namelist() if "/_config/" in name}
-        kept = (ROOT / "config").rglob("*")
-        assert carried == {
-            place for path in kept if path.is_file() and (place := path.relative_to(ROOT / "config")).parts[0] != "var"
-        }
-        assert Path("jauge.yaml") in carried
+        for source, target, known in (("config", "_config", "jauge.yaml"), ("docs/fr", "_help", "index.md")):
+            with zipfile.ZipFile(wheel) as archive:
+                names = [name for name in archive.namelist() if f"/{target}/" in name]
+            carried = {Path(name).relative_to(f"engine/{target}") for name in names}
+            kept = (path.relative_to(ROOT / source) for path in (ROOT / source).rglob("*") if path.is_file())
+            assert carried == {place for place in kept if place.parts[0] != "var"}
+            assert Path(known) in carried
