@@ -21,7 +21,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "engine"
 MODULES = sorted(ENGINE.rglob("*.py"))
-IGNORED = {".git", ".venv", ".venv-bench", ".venv-lock", ".bench", ".hypothesis", "__pycache__", "build", "dist"}
+IGNORED = {
+    ".git",
+    "node_modules",
+    ".venv",
+    ".venv-bench",
+    ".venv-lock",
+    ".bench",
+    ".hypothesis",
+    "__pycache__",
+    "build",
+    "dist",
+}
 
 
 def files(*suffixes: str) -> list[Path]:
