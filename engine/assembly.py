@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -28,6 +28,7 @@ from engine.parsers.dtm import Zone
 from engine.parsers.format import whole
 from engine.privacy import Digests, Keys, Pseudonyms, open_keys
 from engine.seal import Seal
+from engine.standing import Standing
 
 _log = structlog.get_logger()
 
@@ -190,9 +191,9 @@ def standings_of(config: Config) -> Standings:
     return Standings(config.ps41.folder or config.store.parent / "ps41", config.ps41)
 
 
-def proofs_of(standings: Standings) -> dict[str, existence.Proof]:
+def proofs_of(standings: Iterable[Standing]) -> dict[str, existence.Proof]:
     """The same for the indicator: FINESS -> what is proven. An establishment that sends no test is not in it."""
     return {
         each.establishment: existence.Proof(each.sent_at, each.proven_at, each.expires_at, each.declared)
-        for each in standings.read()
+        for each in standings
     }

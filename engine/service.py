@@ -17,16 +17,11 @@ from engine import config as config_module
 from engine import inventory as inventory_module
 from engine.assembly import (
     Clock,
-    connections_of,
     correspondents_of,
-    directory_of,
     feed,
     keys_of,
     mail_space,
     open_ledger,
-    proofs_of,
-    seen_of,
-    standings_of,
 )
 from engine.codes import codes, rejections
 from engine.config import Config
@@ -34,14 +29,12 @@ from engine.correspondents import Correspondents
 from engine.errors import ConfigError
 from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
-from engine.ledger import journal
 from engine.ledger.recount import Recount
 from engine.listeners.listener import Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
-from engine.metrics import existence, periods, remedies, values
+from engine.metrics import remedies
 from engine.metrics.exposition import Exposition
-from engine.metrics.snapshot import ApplicationValue, IndicatorValue, Snapshot, WindowBounds
-from engine.metrics.snapshot import Feed as FeedValue
+from engine.observer import Observer
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
 from engine.renewal import Renewal
@@ -87,9 +80,12 @@ class Engine:
             self.renewal = Renewal(
                 config.correspondents, found, lambda: correspondents_of(config, self.keys), self._renew
             )
-        self.standings = standings_of(config)
         self._looking: asyncio.Task[None] | None = None
-        self.snapshot = self._snapshot()
+        self.observer = Observer(
+            config, self.ledger, self.pipeline, self.counters, self.catalogue, self.inventory, self.ready, clock=clock
+        )
+        self._ready = False
+        self.snapshot = self.observer.snapshot(self.correspondents)
         exposition = Exposition(
             lambda: self.snapshot,
             self.catalogue,
@@ -100,7 +96,6 @@ class Engine:
             label_values=config.limits.label_values,
             process=True,
         )
-        self._ready = False
         self.web = Web(Application(exposition, self.ready), config.http.host, config.http.port)
         self.http_port = config.http.port
 
@@ -178,96 +173,8 @@ class Engine:
         self.correspondents = found
         return self.ledger.resettle(found.directory)
 
-    # -- what is shown ------------------------------------------------------------------------------------------------
-
     def _publish(self) -> None:
-        self.snapshot = self._snapshot()
-
-    def _snapshot(self) -> Snapshot:
-        now = self._clock()
-        ledger, config = self.ledger, self.config
-        connections = connections_of(config, ledger, self.inventory, now)
-        indicators: list[IndicatorValue] = []
-        applications: list[ApplicationValue] = []
-        bounds: list[WindowBounds] = []
-        known, seen = self.correspondents, seen_of(config, self.correspondents, now)
-        unknown: dict[str, int] = {}
-        proofs = proofs_of(self.standings)
-        day = 0
-        for establishment in config.establishments:
-            day = periods.today_of(now, establishment.time_zone)
-            windows = periods.windows(day, config.indicators.months)
-            bounds += [
-                WindowBounds(
-                    establishment.finess,
-                    window.name,
-                    periods.start_of_day(window.first, establishment.time_zone),
-                    periods.start_of_day(window.last + 1, establishment.time_zone),
-                )
-                for window in windows
-            ]
-            equipped = known.directory.equipped
-            indicators += values.indicators(ledger.sums, establishment.finess, windows, equipped)
-            indicators += existence.indicators(
-                ledger.sums, establishment.finess, windows, seen, proofs.get(establishment.finess)
-            )
-            unknown[establishment.finess] = existence.unknown_addresses(ledger.sums, establishment.finess, windows)
-            if config.inventory:
-                indicators += connections.indicators(establishment.finess, windows)
-                applications += connections.applications(establishment.finess)
-        return Snapshot(
-            taken_at=now,
-            day=day,
-            indicators=tuple(indicators),
-            applications=tuple(applications),
-            unlisted=connections.unlisted if config.inventory else (),
-            feeds=tuple(self._feed(f.name) for f in config.feeds),
-            targets={
-                (indicator, e.finess): target
-                for e in config.establishments
-                for indicator in self.catalogue.ids
-                if (target := config.target(indicator, e.finess)) is not None
-            },
-            pending=ledger.journal.pending,
-            aside=ledger.journal.aside,
-            aside_bytes=ledger.journal.aside_bytes,
-            commit=self.pipeline.commit_seconds.state(),
-            parse=self.pipeline.parse_seconds.state(),
-            started_at=self._started_at,
-            windows=tuple(bounds),
-            facts_dropped=ledger.book.dropped,
-            submissions=ledger.totals.shown([e.finess for e in config.establishments]),
-            directory=directory_of(known, unknown),
-            standings=self.standings.read(),
-            official={(i, e.finess): met for e in config.establishments for i, met in e.official_values.items()},
-            proofs={e.finess: e.proof for e in config.establishments},
-        )
-
-    def _feed(self, name: str) -> FeedValue:
-        counters = self.ledger.journal.counters
-        tally = self.counters[name]
-        rejected = dict(tally.rejected_total)
-        flags: dict[str, int] = {}
-        for (owner, kind, code), n in list(counters.items()):
-            if owner == name and kind == journal.REJECTED:
-                rejected[code] = rejected.get(code, 0) + n
-            elif owner == name and kind == journal.FLAG:
-                flags[code] = n
-        return FeedValue(
-            name=name,
-            received=counters[name, journal.RECEIVED, ""],
-            duplicate=counters[name, journal.DUPLICATE, ""],
-            reused_control_id=counters[name, journal.REUSED, ""],
-            not_production=counters[name, journal.NOT_PRODUCTION, ""],
-            last_message_at=self.ledger.journal.last.get(name, 0),
-            connections=tally.connections,
-            rejected=rejected,
-            flags=flags,
-            turned_away=tally.turned_away_total,
-            idle_closed=tally.idle_closed_total,
-            tls_failed=tally.tls_failed_total,
-            junk_bytes=tally.junk_bytes_total,
-        )
+        self.snapshot = self.observer.snapshot(self.correspondents)
 
 
 def load_config(path: Path) -> Config:

@@ -69,7 +69,7 @@ def rates(config: Config, today: date | None = None) -> Rates:
         found: list[IndicatorValue] = []
         applications: list[ApplicationValue] = []
         unknown: dict[str, int] = {}
-        proofs = proofs_of(standings_of(config))
+        proofs = proofs_of(standings_of(config).read())
         day = 0
         for establishment in config.establishments:
             day = today.toordinal() if today else periods.today_of(time.time(), establishment.time_zone)

@@ -20,6 +20,9 @@ REJECTED: Final = "rejected"
 FLAG: Final = "flag"
 NOT_PRODUCTION: Final = "not-production"
 
+HOUR: Final = 3_600
+HOURS_KEPT: Final = 7 * 7 * 24  # seven weeks: engine.metrics.habit looks at six
+
 
 class Entry(Struct):
     """One message as the journal keeps it."""
@@ -62,12 +65,16 @@ class Journal:
             "SELECT count(*), coalesce(sum(length(sealed)), 0) FROM aside"
         ).fetchone()
         self.last: dict[str, int] = dict(connection.execute("SELECT name, at FROM registers WHERE kind = 'feed'"))
+        self.hours: dict[str, Counter[int]] = {}  # feed -> epoch hour of reception -> messages
+        for feed, hour, n in connection.execute("SELECT feed, hour, n FROM hours"):
+            self.hours.setdefault(feed, Counter())[hour] = n
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Make the entries durable, or raise ``sqlite3.Error`` and leave everything as it was."""
         execute = self._connection.execute
         added: Counter[tuple[str, str, str]] = Counter()
         last: dict[str, int] = {}
+        hours: Counter[tuple[str, int]] = Counter()
         rows: list[tuple[int, bytes, bytes, bytes | None]] = []
         aside, aside_bytes = self.aside, self.aside_bytes
         execute("BEGIN IMMEDIATE")
@@ -77,6 +84,7 @@ class Journal:
                 if entry.counted:
                     added[feed, RECEIVED, ""] += 1
                     last[feed] = entry.received
+                    hours[feed, entry.received // HOUR] += 1
                 if entry.kept and not self._first(entry, added):
                     entry.duplicate = True
                     added[feed, DUPLICATE, ""] += 1
@@ -105,6 +113,10 @@ class Journal:
                 "INSERT INTO registers VALUES('feed', ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
                 last.items(),
             )
+            self._connection.executemany(
+                "INSERT INTO hours VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                [(*key, n) for key, n in hours.items()],
+            )
             while aside_bytes > self._aside_limit:  # the oldest leave; they stay counted
                 oldest = execute("SELECT id, length(sealed) FROM aside ORDER BY id LIMIT 1").fetchone()
                 execute("DELETE FROM aside WHERE id = ?", (oldest[0],))
@@ -119,8 +131,18 @@ class Journal:
             raise
         self.counters.update(added)
         self.last.update(last)
+        for (feed, hour), n in hours.items():
+            self.hours.setdefault(feed, Counter())[hour] += n
         self.pending += len(rows)
         self.aside, self.aside_bytes = aside, aside_bytes
+
+    def sweep(self, now: int) -> None:
+        """Forget the hours that no habit looks at any more; ``now`` in epoch seconds."""
+        oldest = now // HOUR - HOURS_KEPT
+        self._connection.execute("DELETE FROM hours WHERE hour < ?", (oldest,))
+        for counts in self.hours.values():
+            for hour in [hour for hour in counts if hour < oldest]:
+                del counts[hour]
 
     def _first(self, entry: Entry, added: Counter[tuple[str, str, str]]) -> bool:
         """Whether this content was never seen under this control id; counts a control id used again."""

@@ -138,7 +138,9 @@ class Ledger:
 
     def sweep(self) -> None:
         """Daily housekeeping."""
-        self.book.applications.sweep(int(self._clock()) // _DAY)
+        now = int(self._clock())
+        self.book.applications.sweep(now // _DAY)
+        self.journal.sweep(now)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- The patients of an older store have not been measured: a change of settings makes the ledger judge everyone again.
     UPDATE meta SET value = x'' WHERE name = 'settings';
     """,
+    """
+    -- Messages received by each feed in each hour (epoch hours), some weeks long: its habit.
+    CREATE TABLE hours(feed TEXT NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(feed, hour)) WITHOUT ROWID;
+    """,
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip as gzip_format
 import platform
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import accumulate
 from threading import Lock
 from typing import Final, cast
@@ -24,14 +24,16 @@ from prometheus_client.openmetrics.exposition import generate_latest as as_openm
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from engine.metrics import engine_families as e
 from engine.metrics import families as f
 from engine.metrics.bounds import OTHER, Bounds
 from engine.metrics.catalogue import Catalogue
-from engine.metrics.families import Family
+from engine.metrics.engine_series import engine, feeds
+from engine.metrics.family import Family
 from engine.metrics.mail_series import directory, mailings
 from engine.metrics.ps41_series import standings
-from engine.metrics.snapshot import Feed, HistogramState, IndicatorValue, Snapshot, Submissions
-from engine.metrics.text import Histograms, Values, Writer
+from engine.metrics.snapshot import HistogramState, IndicatorValue, Snapshot, Submissions
+from engine.metrics.text import Histograms, Values, Writer, add, alone, most
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -136,13 +138,13 @@ class Exposition(Collector):
         yield from self._submissions(snapshot.submissions)
         yield from directory(snapshot.directory, snapshot.official, self._bounds.admit)
         yield from standings(snapshot.standings, snapshot.taken_at, self._bounds.admit)
-        yield from self._feeds(snapshot.feeds)
-        yield from self._store(snapshot)
-        yield f.LABEL_VALUES_DROPPED, _alone(snapshot.label_values_dropped + self._bounds.dropped)
-        yield f.SNAPSHOT_TIMESTAMP, _alone(snapshot.taken_at)
-        yield f.START_TIMESTAMP, _alone(snapshot.started_at)
+        yield from feeds(snapshot.feeds, self._rejection_codes, self._flag_codes, self._bounds.admit)
+        yield from engine(snapshot, self._bounds.admit)
+        yield e.LABEL_VALUES_DROPPED, alone(snapshot.label_values_dropped + self._bounds.dropped)
+        yield e.SNAPSHOT_TIMESTAMP, alone(snapshot.taken_at)
+        yield e.START_TIMESTAMP, alone(snapshot.started_at)
         build: Values = {(self._version, platform.python_version()): 1}
-        yield f.BUILD_INFO, build
+        yield e.BUILD_INFO, build
 
     def _indicators(self, snapshot: Snapshot) -> Iterator[Filled]:
         numerators: Values = {}
@@ -153,16 +155,16 @@ class Exposition(Collector):
         rejected: Values = {}
         for value in snapshot.indicators:
             key = self._key(f.INDICATOR_NUMERATOR, value.indicator, value.establishment, value.window)
-            _add(numerators, key, value.numerator)
-            _add(denominators, key, value.denominator)
+            add(numerators, key, value.numerator)
+            add(denominators, key, value.denominator)
             closed = self._reasons.get(value.indicator, ())
             for reason in closed:
-                _add(missed, (*key, reason), value.missed.get(reason, 0))
+                add(missed, (*key, reason), value.missed.get(reason, 0))
             for reason, count in value.missed.items():
                 if reason not in closed:
-                    _add(missed, (*key, self._bounds.admit("reason", reason)), count)
+                    add(missed, (*key, self._bounds.admit("reason", reason)), count)
             for code, count in value.rejected.items():
-                _add(rejected, (*key, self._error(code)), count)
+                add(rejected, (*key, self._error(code)), count)
             if OTHER in key:  # a sum of several: neither a rate nor a target has a sense
                 continue
             if value.ratio is not None:
@@ -173,6 +175,12 @@ class Exposition(Collector):
         yield f.INDICATOR_NUMERATOR, numerators
         yield f.INDICATOR_DENOMINATOR, denominators
         yield f.INDICATOR_RATIO, ratios
+        projected: Values = {}
+        for (indicator, finess), ratio in snapshot.projected.items():
+            key = self._key(f.INDICATOR_PROJECTED, indicator, finess)
+            if OTHER not in key:
+                projected[key] = ratio
+        yield f.INDICATOR_PROJECTED, projected
         yield f.INDICATOR_TARGET, targets
         yield f.INDICATOR_MISSED, missed
         yield f.INDICATOR_REJECTED, rejected
@@ -206,21 +214,21 @@ class Exposition(Collector):
             _least(connected, key, value.connected)
             _least(observed, key, value.observed)
             _least(declared, key, value.declared)
-            _most(in_scope, key, value.in_scope)
-            _most(last, key[:1], value.last_seen)
+            most(in_scope, key, value.in_scope)
+            most(last, key[:1], value.last_seen)
             for proof in _PROOFS:
-                _most(able, (key[0], proof), value.ins_able and value.ins_proof == proof)
+                most(able, (key[0], proof), value.ins_able and value.ins_proof == proof)
         yield f.APPLICATION_CONNECTED, connected
         yield f.APPLICATION_OBSERVED, observed
         yield f.APPLICATION_DECLARED, declared
         yield f.APPLICATION_IN_SCOPE, in_scope
         yield f.APPLICATION_INS_ABLE, able
         yield f.APPLICATION_LAST, last
-        yield f.APPLICATION_UNLISTED, _alone(len(snapshot.unlisted))
+        yield f.APPLICATION_UNLISTED, alone(len(snapshot.unlisted))
         unlisted: Values = {}
         for name in snapshot.unlisted:
             admit = self._bounds.admit if _ENDPOINT.fullmatch(name) else self._bounds.turn_away
-            _add(unlisted, (admit("endpoint", name),), 1)
+            add(unlisted, (admit("endpoint", name),), 1)
         yield f.APPLICATION_UNLISTED_INFO, unlisted
 
     def _submissions(self, found: tuple[Submissions, ...]) -> Iterator[Filled]:
@@ -233,15 +241,15 @@ class Exposition(Collector):
         answer: Histograms = {}
         for each in found:
             key = self._key(f.DMP_SUBMISSIONS, each.establishment)
-            _add(submissions, key, each.submissions)
+            add(submissions, key, each.submissions)
             for outcome in _OUTCOMES:
-                _add(responses, (*key, outcome), each.responses.get(outcome, 0))
+                add(responses, (*key, outcome), each.responses.get(outcome, 0))
             for code in (*self._error_codes, OTHER):
-                _add(errors, (*key, code), 0)
+                add(errors, (*key, code), 0)
             for code, count in each.errors.items():
-                _add(errors, (*key, self._error(code)), count)
-            _add(contradictions, key, each.contradictions)
-            _add(unnamed, key, each.unnamed)
+                add(errors, (*key, self._error(code)), count)
+            add(contradictions, key, each.contradictions)
+            add(unnamed, key, each.unnamed)
             _pool(publication, key, each.publication)
             _pool(answer, key, each.answer)
         yield f.DMP_SUBMISSIONS, submissions
@@ -256,49 +264,6 @@ class Exposition(Collector):
     def _error(self, code: str) -> str:
         """A code of the table, or ``other``: what a platform writes there is not bounded by anything else."""
         return code if code in self._known_errors else OTHER
-
-    def _feeds(self, feeds: tuple[Feed, ...]) -> Iterator[Filled]:
-        yield self._per_feed(f.MESSAGES_RECEIVED, feeds, lambda feed: feed.received)
-        rejected = ((feed.name, feed.rejected) for feed in feeds)
-        yield self._per_code(f.MESSAGES_REJECTED, rejected, self._rejection_codes)
-        yield self._per_feed(f.MESSAGES_DUPLICATE, feeds, lambda feed: feed.duplicate)
-        yield self._per_feed(f.CONTROL_IDS_REUSED, feeds, lambda feed: feed.reused_control_id)
-        yield self._per_feed(f.MESSAGES_NOT_PRODUCTION, feeds, lambda feed: feed.not_production)
-        yield self._per_code(f.MESSAGE_FLAGS, ((feed.name, feed.flags) for feed in feeds), self._flag_codes)
-        last: Values = {}
-        for feed in feeds:
-            _most(last, (self._bounds.admit("feed", feed.name),), feed.last_message_at)
-        yield f.FEED_LAST, last
-        yield self._per_feed(f.FEED_CONNECTIONS, feeds, lambda feed: feed.connections)
-        yield self._per_feed(f.CONNECTIONS_REFUSED, feeds, lambda feed: feed.turned_away)
-        yield self._per_feed(f.CONNECTIONS_IDLE, feeds, lambda feed: feed.idle_closed)
-        yield self._per_feed(f.TLS_FAILURES, feeds, lambda feed: feed.tls_failed)
-        yield self._per_feed(f.JUNK_BYTES, feeds, lambda feed: feed.junk_bytes)
-
-    def _per_feed(self, family: Family, feeds: tuple[Feed, ...], count: Callable[[Feed], int]) -> Filled:
-        values: Values = {}
-        for feed in feeds:
-            _add(values, (self._bounds.admit("feed", feed.name),), count(feed))
-        return family, values
-
-    def _per_code(self, family: Family, feeds: Iterable[tuple[str, dict[str, int]]], known: tuple[str, ...]) -> Filled:
-        values: Values = {}
-        for name, counts in feeds:
-            feed = self._bounds.admit("feed", name)
-            for code in known:
-                _add(values, (feed, code), 0)
-            for code, count in counts.items():
-                _add(values, (feed, self._bounds.admit("code", code)), count)
-        return family, values
-
-    def _store(self, snapshot: Snapshot) -> Iterator[Filled]:
-        for family, state in ((f.PARSE_SECONDS, snapshot.parse), (f.COMMIT_SECONDS, snapshot.commit)):
-            histogram: Histograms = {(): state}
-            yield family, histogram
-        yield f.LEDGER_PENDING, _alone(snapshot.pending)
-        yield f.LEDGER_DROPPED, _alone(snapshot.facts_dropped)
-        yield f.ASIDE_MESSAGES, _alone(snapshot.aside)
-        yield f.ASIDE_BYTES, _alone(snapshot.aside_bytes)
 
     def _key(self, family: Family, *values: str) -> tuple[str, ...]:
         return tuple(
@@ -331,19 +296,6 @@ def negotiate(accept: str) -> str:
         quality = next((float(q[1]) for part in parameters if (q := _QUALITY.fullmatch(part))), 1.0)
         best[kind] = max(best[kind], quality)
     return OPENMETRICS if best[OPENMETRICS] > 0 and best[OPENMETRICS] >= best[TEXT] else TEXT
-
-
-def _alone(value: float) -> Values:
-    """The one series of a metric without labels."""
-    return {(): value}
-
-
-def _add(values: Values, key: tuple[str, ...], value: float) -> None:
-    values[key] = values.get(key, 0) + value
-
-
-def _most(values: Values, key: tuple[str, ...], value: float) -> None:
-    values[key] = max(values.get(key, 0), value)
 
 
 def _least(values: Values, key: tuple[str, ...], value: float) -> None:

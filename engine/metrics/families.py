@@ -6,19 +6,10 @@ than an age. A name is never reused for another meaning.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-from msgspec import Struct
-
-
-class Family(Struct, frozen=True):
-    """One metric. ``labels`` are in the order of the exposition's own bookkeeping; ``help`` names the rule."""
-
-    name: str
-    kind: Literal["gauge", "counter", "histogram"]
-    labels: tuple[str, ...]
-    help: str
-
+from engine.metrics import engine_families
+from engine.metrics.family import Family
 
 _INDICATOR: Final = ("indicator", "establishment", "window")
 _APPLICATION: Final = ("application", "reference")
@@ -40,6 +31,13 @@ INDICATOR_RATIO: Final = Family(
     "gauge",
     _INDICATOR,
     "Numerator over denominator, 0 to 1, unrounded; no series when there is nothing to measure (denominator 0).",
+)
+INDICATOR_PROJECTED: Final = Family(
+    "jauge_indicator_projected_ratio",
+    "gauge",
+    ("indicator", "establishment"),
+    "Ratio that the period of complete months ending with this one would have if the days to come were like the last 28; no series when "
+    "nothing is counted.",
 )
 INDICATOR_TARGET: Final = Family(
     "jauge_indicator_target_ratio",
@@ -255,138 +253,9 @@ PS41_DECLARED: Final = Family(
 PS41_VALID: Final = Family(
     "jauge_ps41_proof_valid", "gauge", _DMP, "PS4.1: 1 when it is met: sent, answered, mailbox declared, not too old."
 )
-MESSAGES_RECEIVED: Final = Family(
-    "jauge_messages_received_total",
-    "counter",
-    ("feed",),
-    "Messages handed in by the listener, duplicates and unreadable ones included.",
-)
-MESSAGES_REJECTED: Final = Family(
-    "jauge_messages_rejected_total",
-    "counter",
-    ("feed", "code"),
-    "Messages that could not be read, put aside or refused, by code.",
-)
-MESSAGES_DUPLICATE: Final = Family(
-    "jauge_messages_duplicate_total",
-    "counter",
-    ("feed",),
-    "Messages received again with the same sender, control id and content: acknowledged, not counted twice.",
-)
-CONTROL_IDS_REUSED: Final = Family(
-    "jauge_control_ids_reused_total",
-    "counter",
-    ("feed",),
-    "Messages whose control id (MSH-10) had served for other content: counted as new messages.",
-)
-MESSAGES_NOT_PRODUCTION: Final = Family(
-    "jauge_messages_not_production_total",
-    "counter",
-    ("feed",),
-    "Messages read and left out of the indicators because of their processing id (MSH-11).",
-)
-MESSAGE_FLAGS: Final = Family(
-    "jauge_message_flags_total",
-    "counter",
-    ("feed", "code"),
-    "Remarks on messages that were read all the same, by code.",
-)
-FEED_LAST: Final = Family(
-    "jauge_feed_last_message_timestamp_seconds",
-    "gauge",
-    ("feed",),
-    "Latest message received on the feed; 0 when none ever came.",
-)
-FEED_CONNECTIONS: Final = Family(
-    "jauge_feed_connections",
-    "gauge",
-    ("feed",),
-    "Connections open now on the feed.",
-)
-CONNECTIONS_REFUSED: Final = Family(
-    "jauge_connections_refused_total",
-    "counter",
-    ("feed",),
-    "Connections turned away since the start: too many of them (max_connections).",
-)
-CONNECTIONS_IDLE: Final = Family(
-    "jauge_connections_idle_closed_total",
-    "counter",
-    ("feed",),
-    "Connections closed since the start because the peer fell silent, or no longer read its answers.",
-)
-TLS_FAILURES: Final = Family(
-    "jauge_tls_failures_total",
-    "counter",
-    ("feed",),
-    "TLS handshakes that failed since the start: wrong protocol, unknown certificate, time out.",
-)
-JUNK_BYTES: Final = Family(
-    "jauge_junk_bytes_total",
-    "counter",
-    ("feed",),
-    "Bytes that belong to no message, dropped since the start: the peer's framing is wrong.",
-)
-PARSE_SECONDS: Final = Family(
-    "jauge_parse_seconds",
-    "histogram",
-    (),
-    "Time to read one message, from bytes to facts.",
-)
-COMMIT_SECONDS: Final = Family(
-    "jauge_commit_seconds",
-    "histogram",
-    (),
-    "Time to make one batch of messages durable, before any of them is acknowledged.",
-)
-LEDGER_PENDING: Final = Family(
-    "jauge_ledger_pending_messages",
-    "gauge",
-    (),
-    "Messages on disk and acknowledged, not yet counted in the indicators.",
-)
-LEDGER_DROPPED: Final = Family(
-    "jauge_ledger_facts_dropped_total",
-    "counter",
-    (),
-    "Facts left out since the start because one patient held too many: somebody's number is on everybody.",
-)
-ASIDE_MESSAGES: Final = Family(
-    "jauge_aside_messages",
-    "gauge",
-    (),
-    "Messages kept sealed because they could not be read.",
-)
-ASIDE_BYTES: Final = Family(
-    "jauge_aside_bytes",
-    "gauge",
-    (),
-    "Room taken by the messages kept sealed.",
-)
-LABEL_VALUES_DROPPED: Final = Family(
-    "jauge_label_values_dropped_total",
-    "counter",
-    (),
-    "Distinct label values put together as `other` since the start (limits.label_values).",
-)
-SNAPSHOT_TIMESTAMP: Final = Family(
-    "jauge_snapshot_timestamp_seconds",
-    "gauge",
-    (),
-    "When the values of this page were taken: it ages when the engine is stuck.",
-)
-START_TIMESTAMP: Final = Family(
-    "jauge_start_timestamp_seconds",
-    "gauge",
-    (),
-    "When the engine started. The counters of messages go on across starts; the others begin at 0.",
-)
-BUILD_INFO: Final = Family(
-    "jauge_build_info",
-    "gauge",
-    ("version", "python"),
-    "Always 1: version of Jauge and of Python.",
-)
 
-FAMILIES: Final[tuple[Family, ...]] = tuple(value for value in dict(vars()).values() if isinstance(value, Family))
+FAMILIES: Final[tuple[Family, ...]] = (
+    *(value for value in dict(vars()).values() if isinstance(value, Family)),
+    *engine_families.FAMILIES,
+)
 """Every metric, in the order of the page."""

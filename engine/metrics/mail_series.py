@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.metrics import families as f
 from engine.metrics.bounds import OTHER
-from engine.metrics.families import Family
+from engine.metrics.family import Family
 from engine.metrics.measures import MAIL_CATEGORIES, MAIL_WORDS, XDM_STATES
 from engine.metrics.snapshot import Directory, Submissions
 from engine.metrics.text import Values

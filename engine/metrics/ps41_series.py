@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.metrics import families as f
 from engine.metrics.bounds import OTHER
-from engine.metrics.families import Family
+from engine.metrics.family import Family
 from engine.metrics.text import Values
 from engine.standing import Standing
 

@@ -22,6 +22,9 @@ WindowName = Literal["official", "rolling"]
 Reference = Literal["identity", "movement"]
 """The two references an application may be connected to: identities (P1.1), stays and movements (P1.3)."""
 
+FeedState = Literal["never", "alive", "late", "silent"]
+"""A feed against its own habit (:meth:`Feed.state`)."""
+
 
 class IndicatorValue(Struct, frozen=True):
     """One indicator of one establishment over one window: ``denominator == numerator + sum(missed.values())``."""
@@ -72,6 +75,16 @@ class Feed(Struct, frozen=True):
     idle_closed: int = 0
     tls_failed: int = 0
     junk_bytes: int = 0  # outside any message
+    silence_limit: int = 0  # seconds: a longer silence is unusual at these hours of the week; 0 when no habit is known
+
+    def state(self, now: float) -> FeedState:
+        """How it stands against its own habit: ``late`` past its limit of silence, ``silent`` past three times that."""
+        if not self.last_message_at:
+            return "never"
+        silence = now - self.last_message_at
+        if not self.silence_limit or silence <= self.silence_limit:
+            return "alive"
+        return "late" if silence <= 3 * self.silence_limit else "silent"
 
 
 class WindowBounds(Struct, frozen=True):
@@ -155,3 +168,10 @@ class Snapshot(Struct, frozen=True):
     proofs: dict[str, str] = field(
         default_factory=dict
     )  # establishment -> what it takes as proof: accepted, taken or sent
+    projected: dict[tuple[str, str], float] = field(
+        default_factory=dict
+    )  # (indicator, establishment) -> ratio at the end of the month, if the days to come are like the last ones
+    certificates: dict[str, int] = field(default_factory=dict)  # role in the configuration -> when it expires
+    ready: bool = False  # messages can be acknowledged
+    store_bytes: int = 0  # of the ledger's files
+    free_bytes: int = 0  # left on its disk

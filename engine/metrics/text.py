@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from prometheus_client.utils import floatToGoString
 
-from engine.metrics.families import Family
+from engine.metrics.family import Family
 from engine.metrics.snapshot import HistogramState
 
 Values = dict[tuple[str, ...], float]
@@ -21,6 +21,22 @@ Values = dict[tuple[str, ...], float]
 
 Histograms = dict[tuple[str, ...], HistogramState]
 """The same for a family of histograms."""
+
+
+def alone(value: float) -> Values:
+    """The one series of a metric without labels."""
+    return {(): value}
+
+
+def add(values: Values, key: tuple[str, ...], value: float) -> None:
+    """Several values of one series (``other``) are their sum."""
+    values[key] = values.get(key, 0) + value
+
+
+def most(values: Values, key: tuple[str, ...], value: float) -> None:
+    """Several values of one series are the greatest."""
+    values[key] = max(values.get(key, 0), value)
+
 
 _go: Final[Callable[[float], str]] = floatToGoString
 

@@ -243,7 +243,9 @@ class TestStore:
         take(store, *STAY, LETTER, YES)
         store.ledger.close()
         old = sqlite3.connect(store.path, isolation_level=None)
-        old.executescript("DROP TABLE totals; ALTER TABLE patients DROP COLUMN measures; PRAGMA user_version=1")
+        old.executescript(
+            "DROP TABLE hours; DROP TABLE totals; ALTER TABLE patients DROP COLUMN measures; PRAGMA user_version=1"
+        )
         old.close()
         with pytest.raises(schema.StoreError, match="start the engine once"):
             Ledger(store.path, RuleSettings(), KEYS, read_only=True)

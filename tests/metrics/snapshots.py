@@ -60,7 +60,18 @@ def small() -> Snapshot:
         ),
         unlisted=("INCONNU@LABO", "AUTRE@RIS", 'Pas "un" nom\n'),
         feeds=(
-            Feed("adt", 1000, 3, 1, 2, 1_744_700_300, 4, {"msh-missing": 2}, {"ins-key": 7, "of-a-newer-parser": 1}),
+            Feed(
+                "adt",
+                1000,
+                3,
+                1,
+                2,
+                1_744_700_300,
+                4,
+                {"msh-missing": 2},
+                {"ins-key": 7, "of-a-newer-parser": 1},
+                silence_limit=900,
+            ),
             Feed("documents"),
         ),
         targets={("DS1.1", HOSPITAL): 0.6},
@@ -105,6 +116,11 @@ def small() -> Snapshot:
         ),
         official={("P4.3", HOSPITAL): True, ("PS3.2", HOSPITAL): False},
         proofs={HOSPITAL: "accepted", CLINIC: "taken"},
+        projected={("DS1.1", HOSPITAL): 0.775, ("DS2.1", CLINIC): 0.5},
+        certificates={"feeds.adt": 1_760_000_000, "http": 1_750_000_000},
+        ready=True,
+        store_bytes=1_048_576,
+        free_bytes=10_737_418_240,
     )
 
 
