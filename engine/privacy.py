@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NoReturn
 
 from engine.errors import ConfigError
+from engine.secret import content
 
 KEY_BYTES: Final = 32
 PSEUDONYM_BYTES: Final = 16
@@ -254,38 +254,7 @@ def _sync(folder: Path) -> None:
 
 
 def _read(file: Path) -> bytes:
-    try:
-        # O_NONBLOCK: a pipe in place of the file must not hang the start.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        _refuse(file, f"cannot be read: {error.strerror}", "the engine's account must own it, mode 0400")
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            _refuse(file, "is not a file", "put the key file back")
-        if status.st_uid not in (os.geteuid(), 0):
-            _refuse(file, "belongs to another account", f"chown {os.geteuid()} {file}")
-        if status.st_mode & _forbidden(file):
-            mode = stat.S_IMODE(status.st_mode)
-            _refuse(
-                file,
-                f"may be read or changed by others (mode {mode:04o})",
-                f"chmod 0400 {file}, and think of who read it",
-            )
-        secret = os.read(descriptor, KEY_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    if len(secret) != KEY_BYTES:
+    key = content(file, "key", KEY_BYTES + 1, owned=True)
+    if len(key) != KEY_BYTES:
         _refuse(file, f"does not hold a key of {KEY_BYTES} bytes", "put the backup of this file back")
-    return secret
-
-
-def _forbidden(file: Path) -> int:
-    """Permission bits that a key file may not have.
-
-    systemd shows its credentials (LoadCredential=, private to the unit) with the group's read bit when it gives access
-    by an ACL: it stands for the ACL's mask, not for a group.
-    """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    inside = credentials is not None and file.absolute().is_relative_to(Path(credentials).absolute())
-    return 0o037 if inside else 0o077
+    return key

@@ -10,13 +10,13 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from engine import secret
 from engine.evidence.record import Record
 from engine.evidence.register import Register
 from engine.evidence.reply import MAX_BYTES, Match, match
-from engine.evidence.secret import read_secret
 from engine.evidence.settings import Imap
 from engine.listeners.imap_session import ImapError, Login, Server, Session, connect
-from engine.listeners.tls import client_context
+from engine.tls import client_context
 
 LASTING: Final = frozenset({"imap-login", "imap-mailbox", "imap-tls", "imap-starttls", "imap-greeting"})
 """Errors that a person must mend: waiting does not."""
@@ -57,7 +57,7 @@ class Inbox:
             poll_seconds=imap.poll_seconds,
             max_message_bytes=MAX_BYTES,
         )
-        password = read_secret(imap.password_file) if imap.password_file is not None else ""
+        password = secret.read(imap.password_file) if imap.password_file is not None else ""
         self._login: Final = Login(user=imap.user, password=password)
         self._mailbox: Final = imap.mailbox
         self._register: Final = register

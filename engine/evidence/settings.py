@@ -16,9 +16,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from engine.listeners.tls import ClientTlsSettings
 from engine.parsers import ins, kinds
 from engine.scalars import Address, Finess, Oid
+from engine.tls import ClientTlsSettings
 
 TEST_ADDRESS: Final = "reponse.automatique-test@patient.mssante.fr"
 """The national robot that answers (run by the CNAM)."""

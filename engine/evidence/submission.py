@@ -26,10 +26,10 @@ from aiosmtplib import (
 )
 from aiosmtplib.response import SMTPResponse
 
+from engine import secret
 from engine.evidence.record import Answer, Submission
-from engine.evidence.secret import read_secret
 from engine.evidence.settings import Smtp
-from engine.listeners.tls import client_context
+from engine.tls import client_context
 
 CODES: Final[dict[str, str]] = {
     "ps41-unreachable": "The SMTP server cannot be reached: check host and port, the name service and the firewall.",
@@ -66,7 +66,7 @@ async def submit(
 ) -> Submission:
     """Hand one message in. Raises :class:`ConfigError` when a file of the settings is wrong, before any connection; nothing else."""
     context = None if smtp.transport == "plain" else client_context(smtp.tls)
-    password = read_secret(smtp.password_file) if smtp.password_file is not None else ""
+    password = secret.read(smtp.password_file) if smtp.password_file is not None else ""
     session = _Session(smtp, context, sender.rpartition("@")[2])
     began, error = int(clock()), ""
     try:

@@ -11,14 +11,17 @@ import re
 from pathlib import Path
 from typing import Annotated, Final
 
+import structlog
 from msgspec import Meta, Struct
 
 from engine.errors import ConfigError
 from engine.listeners.http_connection import Connection
-from engine.listeners.http_token import Tokens
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.server import Server, Turns
-from engine.listeners.tls import TlsSettings
+from engine.tls import TlsSettings
+from engine.tokens import Tokens
+
+_log: Final = structlog.get_logger(__name__)
 
 #: Bytes of the largest body, once decompressed: a document of the largest size in base64, with its metadata.
 MAX_SIZE: Final = 64 * 1024 * 1024
@@ -85,7 +88,7 @@ class HttpListener(Server[HttpSettings, Connection]):
         """Listen. Raises :class:`ConfigError` when the address, the path, the token or the certificate cannot be used."""
         self._check()
         if self.settings.token_file is not None:
-            self.tokens = Tokens(self.settings.token_file, self.feed)
+            self.tokens = Tokens(self.settings.token_file, _log.bind(feed=self.feed))
         await super().start()
 
     # Inside

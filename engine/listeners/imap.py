@@ -16,14 +16,15 @@ import msgspec
 import structlog
 from msgspec import Meta, Struct, field
 
+from engine import secret
 from engine.errors import ConfigError
-from engine.listeners import imap_positions, positions, secret
+from engine.listeners import imap_positions, positions
 from engine.listeners.imap_positions import Book
 from engine.listeners.imap_session import Login, Server, Session, connect
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.mailbox import Follower
-from engine.listeners.tls import ClientTlsSettings, client_context
 from engine.parsers import mail
+from engine.tls import ClientTlsSettings, client_context
 
 #: The largest mail: what MSSanté operators take (25 MB) in base64, and room.
 MAX_SIZE: Final = 64 * 1024 * 1024

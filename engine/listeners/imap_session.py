@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """Where the mail is. ``context``: of ``engine.listeners.tls.client_context``; none with ``plain``."""
+    """Where the mail is. ``context``: of ``engine.tls.client_context``; none with ``plain``."""
 
     host: str
     port: int

@@ -15,10 +15,10 @@ from msgspec import Meta, Struct
 from engine.listeners.connection import Connection
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.server import Server, Turns
-from engine.listeners.tls import TlsSettings
 from engine.parsers import hl7
 from engine.parsers.acknowledgement import Acknowledger
 from engine.parsers.mllp import MAX_SIZE
+from engine.tls import TlsSettings
 
 #: Bytes of unanswered messages of all connections before every reader stops.
 MAX_WAITING_BYTES: Final = 256 * 1024 * 1024

@@ -11,7 +11,8 @@ from typing import Final, Generic, Protocol, TypeVar, cast
 
 from engine.errors import ConfigError
 from engine.listeners.listener import Counters
-from engine.listeners.tls import Gate, TlsSettings, server_context
+from engine.listeners.tls import Gate
+from engine.tls import TlsSettings, server_context
 
 #: Ticks in one idle timeout: a silent peer is let go after one timeout, at most an eighth later.
 TICKS: Final = 8

@@ -20,8 +20,9 @@ from engine.errors import ConfigError
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.peers import Peers
 from engine.listeners.smtp_session import Hooks, Session
-from engine.listeners.tls import Gate, TlsSettings, server_context
+from engine.listeners.tls import Gate
 from engine.parsers import mail
+from engine.tls import TlsSettings, server_context
 
 #: Bytes of the largest mail: those of the MSSanté operators are smaller (10 to 25 MB, RFC 5322 and base64 included).
 MAX_SIZE: Final = 64 * 1024 * 1024

@@ -20,9 +20,9 @@ from engine.listeners.custody import Custody
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.server import Server
 from engine.listeners.syslog_connection import Connection
-from engine.listeners.tls import TlsSettings
 from engine.parsers import syslog
 from engine.parsers.syslog_frames import MAX_SIZE
+from engine.tls import TlsSettings
 
 #: Bytes of all connections that are not durable yet, before every reader stops (and datagrams are dropped).
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024

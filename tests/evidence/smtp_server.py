@@ -14,7 +14,7 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from engine.evidence.settings import Smtp
-from engine.listeners.tls import ClientTlsSettings
+from engine.tls import ClientTlsSettings
 
 USER, PASSWORD = "sorties@ch-fictif.mssante.fr", "mot de passe é"
 

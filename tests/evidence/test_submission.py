@@ -270,7 +270,7 @@ class TestLost:
 class TestSettings:
     """Files of the settings."""
 
-    @pytest.mark.parametrize(("content", "mode", "word"), [("x\n", 0o644, "others"), ("\n", 0o600, "no password")])
+    @pytest.mark.parametrize(("content", "mode", "word"), [("x\n", 0o644, "others"), ("\n", 0o600, "no secret")])
     async def test_a_password_file_is_for_its_owner_and_holds_one(
         self, password_file: Path, content: str, mode: int, word: str
     ) -> None:

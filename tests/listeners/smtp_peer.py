@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.listeners.listener import PlainCounters
 from engine.listeners.smtp import SmtpListener, SmtpSettings
-from engine.listeners.tls import TlsSettings
+from engine.tls import TlsSettings
 from tests.listeners.conformance import MAX_MESSAGE_BYTES, ConnectedHarness, FakePipeline
 
 JOURNAL = "journal@jauge.example"

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 import trustme
 
 from engine.errors import ConfigError
 from engine.listeners import http_connection
-from engine.listeners.http_token import Tokens
+from engine.tokens import Tokens
 from tests.listeners.conformance import FakePipeline, until
 from tests.listeners.http_client import FHIR, Server, post
 from tests.listeners.test_mllp_tls import client, files
@@ -113,22 +114,22 @@ class TestToken:
         """The start says what is wrong, and how to mend it, without showing the token."""
         path = write(tmp_path / "token", text, mode)
         with pytest.raises(ConfigError, match=problem) as caught:
-            Tokens(path, "test")
+            Tokens(path, structlog.get_logger())
         assert caught.value.mend
         assert not text or text not in caught.value.message + caught.value.mend
 
     def test_file_that_is_not_there(self, tmp_path: Path) -> None:
         """As for a folder in its place."""
         with pytest.raises(ConfigError, match="does not exist"):
-            Tokens(tmp_path / "token", "test")
-        with pytest.raises(ConfigError, match="may not be read"):
-            Tokens(tmp_path, "test")
+            Tokens(tmp_path / "token", structlog.get_logger())
+        with pytest.raises(ConfigError, match="not a file"):
+            Tokens(tmp_path, structlog.get_logger())
 
     def test_fifo(self, tmp_path: Path) -> None:
         """Something else than a file is refused, not waited for."""
         os.mkfifo(tmp_path / "token", 0o600)
-        with pytest.raises(ConfigError, match="no file"):
-            Tokens(tmp_path / "token", "test")
+        with pytest.raises(ConfigError, match="not a file"):
+            Tokens(tmp_path / "token", structlog.get_logger())
 
     async def test_beyond_this_machine(self, place: Server, tmp_path: Path) -> None:
         """With a token the listener may be reached from elsewhere."""

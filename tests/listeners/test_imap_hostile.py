@@ -16,8 +16,8 @@ import trustme
 
 from engine.listeners import mailbox
 from engine.listeners.imap_protocol import ImapError, Protocol
-from engine.listeners.tls import ClientTlsSettings
 from engine.parsers import imap
+from engine.tls import ClientTlsSettings
 from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline, until
 from tests.listeners.imap_server import Connection, Mailbox
 from tests.listeners.test_imap import ImapHarness

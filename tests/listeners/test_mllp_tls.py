@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from engine.listeners import connection
-from engine.listeners.tls import TlsSettings
+from engine.tls import TlsSettings
 from tests.listeners.conformance import (
     FakePipeline,
     message,

@@ -18,8 +18,8 @@ from engine.errors import ConfigError
 from engine.listeners import smtp_session
 from engine.listeners.listener import PlainCounters
 from engine.listeners.smtp import SmtpListener, SmtpSettings
-from engine.listeners.tls import TlsSettings
 from engine.receipt import Receipt
+from engine.tls import TlsSettings
 from tests.listeners.conformance import REFUSED, UNAVAILABLE, ConnectedConformance, FakePipeline, until
 from tests.listeners.smtp_peer import JOURNAL, Peer, Place, SmtpHarness, mail, name_of, stuffed
 

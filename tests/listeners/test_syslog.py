@@ -16,11 +16,11 @@ import pytest
 from engine.errors import ConfigError
 from engine.listeners import custody, syslog, syslog_connection
 from engine.listeners.syslog import SyslogSettings
-from engine.listeners.tls import TlsSettings
 from engine.parsers import syslog as parser
 from engine.parsers.context import default
 from engine.parsers.syslog_frames import counted
 from engine.receipt import Receipt
+from engine.tls import TlsSettings
 from tests.listeners.conformance import ACCEPTED, UNAVAILABLE, FakePipeline, Taking, until
 from tests.listeners.syslog_peer import Place, SyslogHarness, message, name_of
 from tests.parsers.audit_messages import audit, fixture

@@ -10,7 +10,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from engine.errors import ConfigError
-from engine.listeners.tls import ClientTlsSettings, TlsSettings, client_context, server_context
+from engine.tls import ClientTlsSettings, TlsSettings, client_context, server_context
 
 
 @pytest.fixture
