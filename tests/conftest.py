@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Hundreds of engines and commands are started here: what they import is compiled once, and aside, even where the
+# environment has Python keep nothing.
+sys.dont_write_bytecode = False
+sys.pycache_prefix = str(Path(sys.prefix) / "pycache")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
 # No test depends on time: a slow machine is not a failure, and neither is a slow example.
 settings.register_profile("jauge", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
