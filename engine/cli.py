@@ -23,6 +23,7 @@ from engine.arguments import config_option as _config
 from engine.arguments import guarded as _guarded
 from engine.arguments import json_option as _json
 from engine.arguments import path_of as _path
+from engine.cli_site import init
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -368,6 +369,9 @@ def check_config(config_path: Path | None) -> None:
     if problems:
         sys.exit(WRONG_CONFIGURATION)
     click.echo(f"{path}: right")
+
+
+main.add_command(init)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,10 @@ class Example:
         lines = self.text.splitlines(keepends=True)
         self.text = "".join(lines[:line] + lines[line + 1 :])
 
+    def count(self, place: Place) -> int:
+        """How many items a list has, or settings a section."""
+        return len(self._pair(place)[1].value)
+
     def wake(self, start: str) -> None:
         """Bring to life what is commented out from the line that starts so, and what is indented below it."""
         lines = self.text.splitlines(keepends=True)
