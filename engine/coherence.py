@@ -38,6 +38,14 @@ def check(config: Config, reader: Reader, indicators: Collection[str], mail: Col
         if sender.establishment not in finesses:
             mend = f"declare it under establishments, or {suggest(sender.establishment, finesses)}"
             reader.fail(reader.line(place), f"ps41: establishment {sender.establishment} is not declared", mend)
+    missing = config.http.exposed()
+    if missing:
+        mend = (
+            f"add {missing}; or behind_proxy: true, when something in front asks who is there; or listen on 127.0.0.1"
+        )
+        reader.fail(
+            reader.line(("http", "host")), f"http: {config.http.host} shows the rates to the whole network", mend
+        )
     names: dict[str, Place] = {}
     paths: dict[str, Place] = {}
     ports: list[tuple[str, int, Place]] = [(config.http.host, config.http.port, ("http", "port"))]

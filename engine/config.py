@@ -22,22 +22,9 @@ from engine.errors import ConfigError
 from engine.establishment import Establishment
 from engine.evidence.settings import TEST_ADDRESS, Ps41
 from engine.limits import Limits
-from engine.scalars import Address, Domain, Finess, Port
+from engine.scalars import Address, Domain, Finess
 from engine.strict import Reader, Variant
-
-
-class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where people and Prometheus read: /metrics, /healthz, /readyz."""
-
-    host: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Address to listen on. Anything else than 127.0.0.1 shows the rates to the whole network: put a "
-            "reverse proxy with authentication in front.",
-        ),
-    ] = "127.0.0.1"
-    port: Annotated[Port, Meta(description="TCP port; 0 lets the system choose a free one.")] = 9464
+from engine.web.settings import Http
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,12 +14,13 @@ from msgspec import NODEFAULT, Struct
 
 from engine import correspondents, inventory, privacy
 from engine.choices import Indicators
-from engine.config import Config, Feed, Http, Log, Mssante
+from engine.config import Config, Feed, Log, Mssante
 from engine.establishment import Establishment
 from engine.evidence.settings import Ps41, Sender
 from engine.limits import Limits
 from engine.parsers.log_mapping import LogMapping
 from engine.strict import settings, unwrap
+from engine.web.settings import Http
 
 _WORDS: Final = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 
@@ -27,7 +28,7 @@ _SECTIONS: Final = ("http", "log", "limits", "indicators", "mssante", "ps41")
 
 _INTRODUCTION: Final = """# Configuration
 
-Made from the declarations in `engine/config.py` and the files beside it, and in `engine/listeners/`; do not edit by hand.
+Made from the declarations in `engine/config.py` and the files beside it, and in `engine/web/` and `engine/listeners/`; do not edit by hand.
 
 Jauge reads one YAML file (`config/jauge.yaml` is shipped, runs as it is, and says the same in comments). It is strict: a
 name that is not known, a value of the wrong type or out of its limits, a name given twice, a file that is not there, are

@@ -39,7 +39,10 @@ from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
 from engine.renewal import Renewal
 from engine.seal import Seal
+from engine.web.access import Access
+from engine.web.access import problems as web_problems
 from engine.web.application import Application
+from engine.web.certificate import Certificate
 from engine.web.server import Web
 
 _log = structlog.get_logger()
@@ -70,7 +73,7 @@ class Engine:
             self.ledger, feeds, batch=config.limits.batch_messages, clock=clock, publish=self._publish
         )
         self.counters = {f.name: PlainCounters() for f in config.feeds}
-        logs.allow([*self.counters, *known, *finesses, *self.catalogue.ids, *codes()])
+        logs.allow(["http", *self.counters, *known, *finesses, *self.catalogue.ids, *codes()])
         self.listeners: dict[str, Listener] = {
             f.name: known[f.listener].make(f.name, f.settings, self.pipeline, self.counters[f.name])
             for f in config.feeds
@@ -96,7 +99,9 @@ class Engine:
             label_values=config.limits.label_values,
             process=True,
         )
-        self.web = Web(Application(exposition, self.ready), config.http.host, config.http.port)
+        certificate = Certificate(config.http.tls) if config.http.tls is not None else None
+        application = Application(exposition, self.ready, access=Access(config.http))
+        self.web = Web(application, config.http.host, config.http.port, certificate)
         self.http_port = config.http.port
 
     def ready(self) -> bool:
@@ -195,6 +200,7 @@ def config_problems(path: Path) -> list[ConfigError]:
         remedies.load(config.dmp_errors)
     except ConfigError as error:
         found.append(error)
+    found += web_problems(config.http)
     known = declarations()
     for feed_settings in config.feeds:
         found += known[feed_settings.listener].problems(feed_settings.settings)

@@ -27,6 +27,7 @@ import yaml
 from msgspec import NODEFAULT, Meta, Struct, structs
 
 from engine.errors import ConfigError
+from engine.secret import CREDENTIALS
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where a setting is in the file: ``("feeds", 0, "port")``."""
@@ -332,7 +333,10 @@ class Reader:
                 self.fail(line, f"{shown(value)} is not a known {meta['vocabulary']}", suggest(value, words))
         if isinstance(value, Path) and "exists" in meta:
             try:
-                there = value.is_dir() if meta["exists"] == "folder" else value.is_file()
+                # What systemd shows to the running unit alone is looked for when it is read, not by every command.
+                there = value.is_relative_to(CREDENTIALS) or (
+                    value.is_dir() if meta["exists"] == "folder" else value.is_file()
+                )
             except (OSError, ValueError):
                 there = False
             if not there:

@@ -27,7 +27,7 @@ class TlsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     client_ca: Annotated[
         Path | None,
         Meta(
-            description="Mutual TLS: a sender must show a certificate of this authority, PEM. Empty: anybody may send.",
+            description="Mutual TLS: who connects must show a certificate of this authority, PEM. Empty: none is asked for.",
             extra={"exists": "file"},
         ),
     ] = None

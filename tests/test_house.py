@@ -81,7 +81,7 @@ ONLY = {
     "secret": ("errors",),
     "tls": ("errors",),
     "tokens": ("errors", "secret"),
-    "strict": ("errors",),
+    "strict": ("errors", "secret"),
     "parsers": ("parsers", "facts", "errors", "receipt"),
 }
 # Package or module -> what it must never import.

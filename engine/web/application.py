@@ -1,7 +1,8 @@
 """The WSGI application: a path to an answer (PEP 3333).
 
 ``/metrics``, ``/healthz`` and ``/readyz`` are its own; every other path is asked of the sections, in their order. Only
-reading is possible; nothing of a request is logged, and nothing of it is sent back.
+reading is possible; nothing of a request is logged, and nothing of it is sent back. The two that say yes or no are open
+to everybody; for the rest, :class:`~engine.web.access.Access` decides.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from engine.metrics.exposition import Exposition
+from engine.web.access import Access
 from engine.web.answer import Answer, Section
 
 if TYPE_CHECKING:
@@ -48,11 +50,13 @@ class Application:
         failed: Callable[[str], None] | None = None,
         *,
         sections: Sequence[Section] = (),
+        access: Access | None = None,
     ) -> None:
         self._exposition: Final = exposition
         self._ready: Final = ready
         self._failed: Final = failed or (lambda _name: None)
         self._sections: Final = tuple(sections)
+        self._access: Final = access
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -62,9 +66,11 @@ class Application:
         except Exception as error:  # noqa: BLE001 - whatever a page does, the caller gets an answer
             self._failed(type(error).__name__)
             answer = _text(500, "error\n")
-        headers = {"Server": "jauge", **_SECURITY, "Content-Type": answer.content_type, **dict(answer.headers)}
-        headers["Content-Length"] = str(len(answer.body))
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(headers.items()))
+        own = {"Server": "jauge", **_SECURITY, "Content-Type": answer.content_type}
+        for name, _ in answer.headers:
+            own.pop(name, None)
+        headers = [*own.items(), *answer.headers, ("Content-Length", str(len(answer.body)))]
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [b"" if method == "HEAD" else answer.body]
 
     def _answer(self, method: str, environ: WSGIEnvironment) -> Answer:
@@ -75,6 +81,11 @@ class Application:
             return _text(200, "ok\n")
         if path == "/readyz":
             return _text(200, "ready\n") if self._ready() else _text(503, "not ready\n")
+        if self._access is not None:
+            peer = environ.get("REMOTE_ADDR", "")
+            refusal = self._access.refusal(environ.get("HTTP_AUTHORIZATION", ""), peer)
+            if refusal is not None:
+                return refusal
         if path == "/metrics":
             return self._metrics(environ)
         query = _query(environ.get("QUERY_STRING", ""))
