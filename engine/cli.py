@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine import __version__, logs
 from engine.arguments import CANNOT_COMPARE, FOUND_WRONG, UNKNOWN, WRONG_CONFIGURATION
@@ -124,6 +123,8 @@ def replay(paths: tuple[Path, ...], config_path: Path | None, feed: str | None) 
 
     The engine must not be running on the same store.
     """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     from engine.commands.replay import replay as replaying
     from engine.service import load_config
 
