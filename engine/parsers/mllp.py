@@ -127,6 +127,13 @@ class Framer:
                 position = self._inside(data, position, events)
         return events
 
+    def give_up(self) -> None:
+        """Keep nothing of the unfinished block: it ends as one that is too large."""
+        if self._state == _INSIDE:
+            self._head = bytes(self._buffer[:HEAD_SIZE])
+            self._buffer = bytearray()
+            self._state = _DISCARDING
+
     def close(self) -> list[Event]:
         """The stream ended: what was left of it. The framer is as new afterwards."""
         events: list[Event] = []
