@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import signal
 import time
 from pathlib import Path
@@ -35,6 +36,8 @@ from engine.metrics import catalogue as catalogues
 from engine.metrics import remedies
 from engine.metrics.exposition import Exposition
 from engine.observer import Observer
+from engine.page.pages import Pages
+from engine.notify import Notifier
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
 from engine.renewal import Renewal
@@ -89,18 +92,20 @@ class Engine:
         )
         self._ready = False
         self.snapshot = self.observer.snapshot(self.correspondents)
+        words = remedies.load(config.dmp_errors)
         exposition = Exposition(
             lambda: self.snapshot,
             self.catalogue,
             version=__version__,
             rejection_codes=rejections(),
             flag_codes=sorted(codes().keys() - set(rejections())),
-            error_codes=remedies.load(config.dmp_errors).codes,
+            error_codes=words.codes,
             label_values=config.limits.label_values,
             process=True,
         )
         certificate = Certificate(config.http.tls) if config.http.tls is not None else None
-        application = Application(exposition, self.ready, access=Access(config.http))
+        pages = Pages(lambda: self.snapshot, config, self.catalogue, words, clock=clock)
+        application = Application(exposition, self.ready, access=Access(config.http), sections=(pages.answer,))
         self.web = Web(application, config.http.host, config.http.port, certificate)
         self.http_port = config.http.port
 
@@ -164,8 +169,18 @@ class Engine:
             loop.add_signal_handler(number, asked.set)
         loop.add_signal_handler(signal.SIGHUP, self.renewal.ask if self.renewal is not None else lambda: None)
         await self.start()
+        notifier = Notifier()
+        notifier.ready(f"{len(self.listeners)} feeds; web on port {self.http_port}")
+        watching = asyncio.create_task(notifier.watch(self._alive))
         await asked.wait()
+        watching.cancel()
+        notifier.stopping()
         await self.stop()
+
+    def _alive(self, seconds: float) -> bool:
+        """Whether systemd should let the engine run. With a relay, a store that hangs is no reason to cut the traffic that goes through."""
+        relays = any(feed.listener == "mllp_relay" for feed in self.config.feeds)
+        return self.pipeline.alive(math.inf if relays else seconds)
 
     def _renew(self, found: Correspondents) -> None:
         """A new writing of the directory: its date at once, and everyone judged again when it says something else."""
