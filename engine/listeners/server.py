@@ -62,7 +62,8 @@ ConnectionT = TypeVar("ConnectionT", bound=ServerConnection)
 class Server(Generic[SettingsT, ConnectionT]):
     """One listening socket and its connections. A connection tells :meth:`joined` and :meth:`left`.
 
-    A listener gives :meth:`_connection`; it may add to :meth:`_listen` and :meth:`_finish`.
+    A listener gives :meth:`_connection`; it may add to :meth:`_listen` and :meth:`_finish`. One that asks who is there before it
+    lets a peer in gives :meth:`_protocol` instead, and its own :meth:`left`.
     """
 
     def __init__(self, feed: str, settings: SettingsT, counters: Counters, *, backlog: int = 128) -> None:
@@ -138,13 +139,9 @@ class Server(Generic[SettingsT, ConnectionT]):
 
     def left(self, connection: ConnectionT) -> None:
         """A connection is gone."""
-        if connection not in self._connections:
-            return
-        self._connections.discard(connection)
-        self._release()
-        self.counters.closed()
-        if not self._connections:
-            self._empty.set()
+        if connection in self._connections:
+            self._release()
+            self._forget(connection)
 
     # What a listener gives
 
@@ -186,6 +183,12 @@ class Server(Generic[SettingsT, ConnectionT]):
 
     def _release(self) -> None:
         self._admitted -= 1
+
+    def _forget(self, connection: ConnectionT) -> None:
+        self._connections.discard(connection)
+        self.counters.closed()
+        if not self._connections:
+            self._empty.set()
 
     def _tick(self) -> None:
         for connection in list(self._connections):

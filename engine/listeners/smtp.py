@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Annotated, Final, Literal, cast
 
@@ -19,16 +17,16 @@ from msgspec import Meta, Struct
 from engine.errors import ConfigError
 from engine.listeners.listener import Counters, Declaration, Pipeline, register
 from engine.listeners.peers import Peers
+from engine.listeners.server import Server
 from engine.listeners.smtp_session import Hooks, Session
 from engine.listeners.tls import Gate
 from engine.parsers import mail
-from engine.tls import TlsSettings, server_context
+from engine.tls import TlsSettings
 
 #: Bytes of the largest mail: those of the MSSanté operators are smaller (10 to 25 MB, RFC 5322 and base64 included).
 MAX_SIZE: Final = 64 * 1024 * 1024
 #: Sessions that may be in the middle of a large mail at a time, until it is answered; the others wait for their turn.
 MAX_LARGE: Final = 8
-_BACKLOG: Final = 128
 #: How long a peer that is not let in may take to read why.
 _FAREWELL_SECONDS: Final = 2.0
 
@@ -136,14 +134,12 @@ class SmtpSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise ValueError("networks holds what is no network: write it as 10.1.2.0/24 or 10.1.2.3") from None
 
 
-class SmtpListener:
+class SmtpListener(Server[SmtpSettings, Session]):
     """One listening socket and its sessions."""
 
     def __init__(self, feed: str, settings: SmtpSettings, pipeline: Pipeline, counters: Counters) -> None:
-        self.feed = feed
-        self.settings = settings
+        super().__init__(feed, settings, counters)
         self.pipeline = pipeline
-        self.counters = counters
         self.hooks = Hooks()
         self.hostname = settings.hostname or socket.gethostname()
         self.recipients = frozenset(address.lower() for address in settings.recipients)
@@ -154,25 +150,6 @@ class SmtpListener:
             each=settings.max_connections_per_peer,
             per_minute=settings.messages_per_minute,
         )
-        self._sessions: set[Session] = set()
-        self._open = False
-        self._handshakes: set[asyncio.Task[None]] = set()
-        self._context: ssl.SSLContext | None = None
-        self._server: asyncio.Server | None = None
-        self._empty = asyncio.Event()
-        self._empty.set()
-
-    @property
-    def port(self) -> int:
-        """The port listened on; the real one when the settings say 0."""
-        if self._server is None or not self._server.sockets:
-            return self.settings.port
-        return int(self._server.sockets[0].getsockname()[1])
-
-    @property
-    def connections(self) -> int:
-        """Sessions open now."""
-        return len(self._sessions)
 
     async def start(self) -> None:
         """Listen. Raises :class:`ConfigError` when the address, the port or the certificate cannot be used."""
@@ -185,60 +162,15 @@ class SmtpListener:
                 f"anybody who reaches {settings.host} could give mail",
                 "set networks or tls.client_ca, or listen on 127.0.0.1",
             )
-        if settings.tls is not None:
-            self._context = server_context(settings.tls)
-        loop = asyncio.get_running_loop()
-        self._open = True
-        try:
-            self._server = await loop.create_server(lambda: _Door(self), settings.host, settings.port, backlog=_BACKLOG)
-        except OSError as error:
-            self._open = False
-            # A name that does not resolve has a negative number.
-            number = error.errno or 0
-            reason = os.strerror(number).lower() if number > 0 else "no such address"
-            place = f"{settings.host}:{settings.port}"
-            raise ConfigError(
-                f"feed {self.feed}", 0, f"cannot listen on {place}: {reason}", "choose a free port of this machine"
-            ) from None
-
-    async def stop(self, grace_seconds: float = 30.0) -> None:
-        """Accept nobody, answer what was received completely, close.
-
-        What is not answered after ``grace_seconds`` is left without an answer: its sender will send it again.
-        """
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        self._open = False
-        server.close()
-        for task in self._handshakes:
-            task.cancel()
-        for session in list(self._sessions):
-            session.drain()
-        try:
-            await asyncio.wait_for(self._empty.wait(), grace_seconds)
-        except TimeoutError:
-            for session in list(self._sessions):
-                session.abort()
-            await self._empty.wait()
-        await asyncio.gather(*self._handshakes, return_exceptions=True)
-        await server.wait_closed()
+        await super().start()
 
     # What sessions call
 
-    def joined(self, session: Session) -> None:
-        """A session has begun."""
-        self._sessions.add(session)
-        self._empty.clear()
-        self.counters.opened()
-        if not self._open:  # the handshake ended while the listener was stopping
-            session.drain()
-
-    def left(self, session: Session) -> None:
+    def left(self, connection: Session) -> None:
         """A session is over."""
-        if session in self._sessions:
-            self.peers.release(session.host)
-            self._forget(session)
+        if connection in self._connections:
+            self.peers.release(connection.host)
+            self._forget(connection)
 
     def secure(self, session: Session, plain: asyncio.Transport) -> None:
         """A session asked for TLS: after the handshake another one takes its place, and its right to be here."""
@@ -259,6 +191,9 @@ class SmtpListener:
 
     # Inside
 
+    def _protocol(self) -> asyncio.Protocol:
+        return _Door(self)
+
     def _gate(self, host: str, admit: Callable[[], bool], former: Session | None = None) -> Gate:
         assert self._context is not None
         return Gate(
@@ -269,12 +204,6 @@ class SmtpListener:
             self.counters,
             self._handshakes,
         )
-
-    def _forget(self, session: Session) -> None:
-        self._sessions.discard(session)
-        self.counters.closed()
-        if not self._sessions:
-            self._empty.set()
 
 
 class _Door(asyncio.Protocol):

@@ -144,6 +144,9 @@ class Session(SMTP):
 
     # What the listener calls
 
+    def tick(self, limit: int) -> None:
+        """Nothing: a session has a clock of its own, which gives a large mail longer (:meth:`_timeout_cb`)."""
+
     def drain(self) -> None:
         """Take nothing more, answer what was taken, then leave."""
         self._draining = True
