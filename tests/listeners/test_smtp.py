@@ -402,8 +402,9 @@ class TestTime:
     async def test_peer_that_reads_nothing(self, place: Place) -> None:
         """A peer that sends commands and reads no reply is let go, and costs a bounded memory."""
         listener = await place.listen(journal(), idle_timeout_seconds=0.5)
-        plain = socket.create_connection(("127.0.0.1", listener.port))
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before it connects: it bounds what the kernel takes
+        plain.connect(("127.0.0.1", listener.port))
         plain.setblocking(False)
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError, TimeoutError):
