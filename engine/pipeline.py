@@ -114,6 +114,7 @@ class Pipeline:
         self.parse_seconds = Histogram(PARSE_SECONDS)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         self.available = True
+        self._moved_at = time.monotonic()
 
     # -- the event loop's side ----------------------------------------------------------------------------------------
 
@@ -145,6 +146,11 @@ class Pipeline:
         """Have everyone judged again, a page after each batch; ``begin`` is called on the writer's thread. A newer one takes over."""
         self._recounts.put(begin)
 
+    def alive(self, seconds: float) -> bool:
+        """Whether both threads run, and the writer went round within so many seconds (idle, it does each 0.2 s)."""
+        moved = time.monotonic() - self._moved_at <= seconds
+        return moved and self._thread.is_alive() and self._reader.is_alive()
+
     async def stop(self) -> None:
         """Write and answer everything that was submitted, then end the thread. The backlog stays in the journal."""
         self._large.put(None)  # passed on to the writer, behind the last large one
@@ -170,6 +176,7 @@ class Pipeline:
 
     def _run(self) -> None:
         while not self._stopping:
+            self._moved_at = time.monotonic()
             batch = self._next()
             self._silence = 0 if batch else self._silence + 1
             if batch:

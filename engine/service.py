@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import math
 import signal
 import time
 from pathlib import Path
@@ -35,9 +34,9 @@ from engine.listeners.listener import Listener, PlainCounters, declarations
 from engine.metrics import catalogue as catalogues
 from engine.metrics import remedies
 from engine.metrics.exposition import Exposition
+from engine.notify import Notifier
 from engine.observer import Observer
 from engine.page.pages import Pages
-from engine.notify import Notifier
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
 from engine.renewal import Renewal
@@ -171,16 +170,11 @@ class Engine:
         await self.start()
         notifier = Notifier()
         notifier.ready(f"{len(self.listeners)} feeds; web on port {self.http_port}")
-        watching = asyncio.create_task(notifier.watch(self._alive))
+        watching = asyncio.create_task(notifier.watch(self.pipeline.alive))
         await asked.wait()
         watching.cancel()
         notifier.stopping()
         await self.stop()
-
-    def _alive(self, seconds: float) -> bool:
-        """Whether systemd should let the engine run. With a relay, a store that hangs is no reason to cut the traffic that goes through."""
-        relays = any(feed.listener == "mllp_relay" for feed in self.config.feeds)
-        return self.pipeline.alive(math.inf if relays else seconds)
 
     def _renew(self, found: Correspondents) -> None:
         """A new writing of the directory: its date at once, and everyone judged again when it says something else."""
