@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 from msgspec import Struct
 
@@ -54,7 +55,11 @@ def render(source: str) -> Page:
     """One page of docs/fr. Whatever the text, it gives HTML without script, style or anything to load."""
     markdown = MarkdownIt("commonmark", {"html": False, "typographer": False}).enable("table")
     markdown.add_render_rule("image", lambda *_: "")
-    markdown.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
+    # A table that is wider than the page scrolls by itself, from the keyboard too.
+    markdown.add_render_rule(
+        "table_open", lambda *_: '<div class="scroll" role="group" aria-label="Tableau" tabindex="0"><table>\n'
+    )
+    markdown.add_render_rule("fence", _fence)
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
     tokens = markdown.parse(_without_marks(source))
     headings = _headings(tokens)
@@ -66,6 +71,11 @@ def render(source: str) -> Page:
     title = headings[0].text if headings and headings[0].level == 1 else ""
     body = tokens[3:] if title and tokens[0].type == "heading_open" else tokens
     return Page(title, headings, str(markdown.renderer.render(body, markdown.options, {})))
+
+
+def _fence(_: object, tokens: Sequence[Token], place: int, *__: object) -> str:
+    """A block of code, which scrolls by itself too."""
+    return f'<pre tabindex="0"><code>{escapeHtml(tokens[place].content)}</code></pre>\n'
 
 
 def _without_marks(source: str) -> str:
