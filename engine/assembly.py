@@ -191,9 +191,6 @@ def standings_of(config: Config) -> Standings:
     return Standings(config.ps41.folder or config.store.parent / "ps41", config.ps41)
 
 
-def proofs_of(standings: Iterable[Standing]) -> dict[str, existence.Proof]:
-    """The same for the indicator: FINESS -> what is proven. An establishment that sends no test is not in it."""
-    return {
-        each.establishment: existence.Proof(each.sent_at, each.proven_at, each.expires_at, each.declared)
-        for each in standings
-    }
+def proofs_of(standings: Iterable[Standing]) -> dict[str, Standing]:
+    """The same by FINESS. An establishment that sends no test is not in it."""
+    return {each.establishment: each for each in standings}

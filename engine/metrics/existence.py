@@ -13,6 +13,7 @@ from msgspec import Struct
 from engine.ledger.tallies import Sums
 from engine.metrics.periods import Window
 from engine.metrics.snapshot import IndicatorValue
+from engine.standing import Standing
 
 NO_DIRECTORY: Final = "no_directory"
 DIRECTORY_OLD: Final = "directory_old"
@@ -26,15 +27,6 @@ WAY: Final = (NO_DIRECTORY, DIRECTORY_OLD, NO_MAIL_SEEN, NO_TEST, NO_REPLY, NO_M
 INDICATORS: Final = ("D6.2", "P4.3", "PS3.2", "PS4.1")
 
 _DAY: Final = 86_400
-
-
-class Proof(Struct, frozen=True):
-    """Where an establishment stands with PS4.1: seconds since 1970-01-01 UTC, 0 for what never happened."""
-
-    sent_at: int = 0  # the latest test message, with its IHE_XDM
-    proven_at: int = 0  # the latest one that was answered
-    expires_at: int = 0  # first instant at which that proof no longer holds
-    declared: bool = False  # an organisational mailbox is
 
 
 class Seen(Struct, frozen=True):
@@ -59,15 +51,15 @@ def mail(sums: Sums, establishment: str, today: int, seen: Seen) -> str:
     return "" if sums.totals("P4.3", establishment, recent).met else NO_MAIL_SEEN
 
 
-def proof(found: Proof, seen: Seen) -> str:
+def proof(found: Standing, seen: Seen) -> str:
     """PS4.1: why it is not met; empty when it is."""
+    if found.valid(seen.now):
+        return ""
     if not found.sent_at:
         return NO_TEST
     if not found.proven_at:
         return NO_REPLY
-    if not found.declared:
-        return NO_MAILBOX
-    return PROOF_OLD if seen.now >= found.expires_at else ""
+    return PROOF_OLD if found.declared else NO_MAILBOX
 
 
 def unknown_addresses(sums: Sums, establishment: str, windows: Sequence[Window]) -> int:
@@ -76,7 +68,7 @@ def unknown_addresses(sums: Sums, establishment: str, windows: Sequence[Window])
 
 
 def indicators(
-    sums: Sums, establishment: str, windows: Sequence[Window], seen: Seen, tested: Proof | None = None
+    sums: Sums, establishment: str, windows: Sequence[Window], seen: Seen, tested: Standing | None = None
 ) -> Iterator[IndicatorValue]:
     """The values of one establishment: of the instant, so the same in every window. ``tested``: None where PS4.1 is not set up."""
     today = windows[0].today

@@ -8,10 +8,11 @@ import pytest
 
 from engine.ledger.ledger import Ledger
 from engine.metrics import existence
-from engine.metrics.existence import Proof, Seen
+from engine.metrics.existence import Seen
 from engine.metrics.periods import windows
 from engine.metrics.rules.verdict import MET, MSS_REFUSED, Verdict
 from engine.metrics.settings import RuleSettings
+from engine.standing import Standing
 
 FINESS = "990000001"
 OTHER = "990000019"
@@ -72,14 +73,14 @@ class TestProof:
     @pytest.mark.parametrize(
         ("proof", "reason"),
         [
-            (Proof(), "no_test"),
-            (Proof(sent_at=5, declared=True), "no_reply"),
-            (Proof(sent_at=5, proven_at=5, expires_at=NOW + 1), "no_mailbox"),
-            (Proof(sent_at=5, proven_at=5, expires_at=NOW, declared=True), "proof_old"),
-            (Proof(sent_at=5, proven_at=5, expires_at=NOW + 1, declared=True), ""),
+            (Standing(FINESS), "no_test"),
+            (Standing(FINESS, sent_at=5, declared=True), "no_reply"),
+            (Standing(FINESS, sent_at=5, proven_at=5, expires_at=NOW + 1), "no_mailbox"),
+            (Standing(FINESS, sent_at=5, proven_at=5, expires_at=NOW, declared=True), "proof_old"),
+            (Standing(FINESS, sent_at=5, proven_at=5, expires_at=NOW + 1, declared=True), ""),
         ],
     )
-    def test_way(self, proof: Proof, reason: str) -> None:
+    def test_way(self, proof: Standing, reason: str) -> None:
         """Sent, answered, mailbox declared, not too old: the first that is missing is the reason."""
         assert existence.proof(proof, Seen(NOW)) == reason
 
@@ -90,7 +91,7 @@ class TestValues:
     def test_one_of_one(self, ledger: Ledger) -> None:
         """Each is 1 or 0 of 1, the same in both windows, with its reason when it is 0."""
         tell(ledger, "P4.3", TODAY)
-        found = list(existence.indicators(ledger.sums, FINESS, windows(TODAY, 3), Seen(NOW), Proof()))
+        found = list(existence.indicators(ledger.sums, FINESS, windows(TODAY, 3), Seen(NOW), Standing(FINESS)))
         assert [value.indicator for value in found[::2]] == list(existence.INDICATORS)
         shown = {value.indicator: (value.numerator, value.denominator, value.missed) for value in found}
         assert shown == {
