@@ -36,6 +36,7 @@ from engine.metrics import remedies
 from engine.metrics.exposition import Exposition
 from engine.notify import Notifier
 from engine.observer import Observer
+from engine.page.help import Help
 from engine.page.pages import Pages
 from engine.pipeline import Pipeline
 from engine.privacy import Digests, Pseudonyms
@@ -104,7 +105,9 @@ class Engine:
         )
         certificate = Certificate(config.http.tls) if config.http.tls is not None else None
         pages = Pages(lambda: self.snapshot, config, self.catalogue, words, clock=clock)
-        application = Application(exposition, self.ready, access=Access(config.http), sections=(pages.answer,))
+        application = Application(
+            exposition, self.ready, access=Access(config.http), sections=(pages.answer, Help().answer)
+        )
         self.web = Web(application, config.http.host, config.http.port, certificate)
         self.http_port = config.http.port
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine import resources
 from engine.page import rendering
-from engine.page.markdown import PREFIX, Page, render
 from engine.web.answer import Answer
+
+if TYPE_CHECKING:
+    from engine.page.markdown import Page
+
+PREFIX: Final = "/aide"
 
 ORDER: Final = (
     "index",
@@ -50,8 +54,10 @@ class Help:
 
     def page(self, path: str) -> Page:
         """The page at this path. Raises ``KeyError`` when there is none."""
+        from engine.page import markdown  # few engines are ever asked for help: their start does not wait for it
+
         if path not in self._pages:
-            self._pages[path] = render(self.paths[path].read_text(encoding="utf-8"))
+            self._pages[path] = markdown.render(self.paths[path].read_text(encoding="utf-8"), PREFIX)
         return self._pages[path]
 
     def answer(self, path: str, query: Mapping[str, str]) -> Answer | None:

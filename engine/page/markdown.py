@@ -16,8 +16,6 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 from msgspec import Struct
 
-PREFIX: Final = "/aide"
-
 _MARK: Final = re.compile(r"^<!--.*?-->[ \t]*$\n?", re.MULTILINE)
 _FENCE: Final = re.compile(r"^(```.*?^```[ \t]*$)", re.MULTILINE | re.DOTALL)
 _PAGE: Final = re.compile(r"([a-z0-9-]+)\.md(#.*)?")
@@ -51,8 +49,8 @@ def slug(heading: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-def render(source: str) -> Page:
-    """One page of docs/fr. Whatever the text, it gives HTML without script, style or anything to load."""
+def render(source: str, prefix: str) -> Page:
+    """One page of docs/fr, shown below ``prefix`` (``/aide``). Whatever the text, it gives HTML without script, style or anything to load."""
     markdown = MarkdownIt("commonmark", {"html": False, "typographer": False}).enable("table")
     markdown.add_render_rule("image", lambda *_: "")
     # A table that is wider than the page scrolls by itself, from the keyboard too.
@@ -67,7 +65,7 @@ def render(source: str) -> Page:
         # The style of a cell's alignment would be against the page's own rules (CSP).
         token.attrs.pop("style", None)
         if token.type == "inline":
-            token.children = _inline(token.children or [])
+            token.children = _inline(token.children or [], prefix)
     title = headings[0].text if headings and headings[0].level == 1 else ""
     body = tokens[3:] if title and tokens[0].type == "heading_open" else tokens
     return Page(title, headings, str(markdown.renderer.render(body, markdown.options, {})))
@@ -101,13 +99,13 @@ def _headings(tokens: Sequence[Token]) -> tuple[Heading, ...]:
     return tuple(found)
 
 
-def _inline(children: Sequence[Token]) -> list[Token]:
+def _inline(children: Sequence[Token], prefix: str) -> list[Token]:
     """The pieces of a line: links rewritten, or dropped (not their words); French spacing."""
     kept: list[Token] = []
     open_links: list[bool] = []
     for child in children:
         if child.type == "link_open":
-            target = link(str(child.attrs.get("href", "")))
+            target = link(str(child.attrs.get("href", "")), prefix)
             open_links.append(target is not None)
             if target is None:
                 continue
@@ -122,14 +120,14 @@ def _inline(children: Sequence[Token]) -> list[Token]:
     return kept
 
 
-def link(href: str) -> str | None:
-    """Where a link of docs/fr leads in /aide; None: to a file that is not shown here (code, configuration)."""
+def link(href: str, prefix: str) -> str | None:
+    """Where a link of docs/fr leads below ``prefix``; None: to a file that is not shown here (code, configuration)."""
     if href.startswith("#") or _OUTSIDE.match(href):
         return href
     found = _PAGE.fullmatch(href)
     if found is None:
         return None
-    page = PREFIX if found[1] == "index" else f"{PREFIX}/{found[1]}"
+    page = prefix if found[1] == "index" else f"{prefix}/{found[1]}"
     return page + (found[2] or "")
 
 
