@@ -22,7 +22,7 @@ from engine.arguments import config_option as _config
 from engine.arguments import guarded as _guarded
 from engine.arguments import json_option as _json
 from engine.arguments import path_of as _path
-from engine.cli_site import init
+from engine.cli_site import doctor, init
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -373,6 +373,7 @@ def check_config(config_path: Path | None) -> None:
 
 
 main.add_command(init)
+main.add_command(doctor)
 
 
 if __name__ == "__main__":

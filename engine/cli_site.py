@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import sys
@@ -11,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from engine.arguments import FOUND_WRONG
+from engine.arguments import FOUND_WRONG, WRONG_CONFIGURATION, config_option, guarded, json_option, path_of
 from engine.commands import answers as allowed
 from engine.commands.answers import TRACES, Answers
 
@@ -153,3 +154,27 @@ def _owner(account: str | None) -> tuple[int, int] | None:
             return None
         raise click.BadParameter(f"there is no account {account} on this machine", param_hint="--account") from None
     return found.pw_uid, found.pw_gid
+
+
+@click.command()
+@config_option
+@click.option("--login", is_flag=True, help="Also try the login of each mail server.")
+@json_option
+@guarded
+def doctor(config_path: Path | None, *, login: bool, as_json: bool) -> None:
+    """Look at the configuration and at this machine, live, and say what to do.
+
+    Exits with 1 when something is a problem, with 3 when the configuration is wrong (the rest then cannot be looked at).
+    """
+    from rich.console import Console
+
+    from engine.commands import doctor as command
+
+    findings = command.doctor(path_of(config_path), login=login)
+    if as_json:
+        click.echo(json.dumps(command.to_json(findings), ensure_ascii=False))
+    else:
+        command.show(findings, Console())
+    if any(one.code == "configuration-wrong" for one in findings):
+        sys.exit(WRONG_CONFIGURATION)
+    sys.exit(FOUND_WRONG if any(one.state == "problem" for one in findings) else 0)

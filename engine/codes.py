@@ -34,6 +34,15 @@ def rejections() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+@cache
+def checks() -> dict[str, str]:
+    """Code -> one English sentence, of what ``jauge doctor`` may find; no message is ever given one of them."""
+    found: dict[str, str] = {}
+    for module in _modules("engine.doctor"):
+        found |= getattr(module, "CODES", {})
+    return found
+
+
 def _modules(package: str) -> Iterator[ModuleType]:
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         yield importlib.import_module(f"{package}.{module.name}")
@@ -64,6 +73,14 @@ def table() -> str:
         "| code | means |",
         "|---|---|",
         *(f"| `{code}` | {every[code]} |" for code in sorted(every.keys() - set(rejections()))),
+        "",
+        "## Findings",
+        "",
+        "What `jauge doctor` may find wrong; no message is ever given one of these.",
+        "",
+        "| code | means |",
+        "|---|---|",
+        *(f"| `{code}` | {sentence} |" for code, sentence in sorted(checks().items())),
         "",
     ]
     return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What `jauge doctor` looks at, one file a thing: each gives findings, and changes nothing."""

@@ -1,0 +1,89 @@
+"""The account that the engine runs as: what it may read and write, whoever asks."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from msgspec import Struct
+
+from engine.config import Config
+
+_ACL = "system.posix_acl_access"
+
+
+class Account(Struct, frozen=True):
+    """A user of this machine, with its groups."""
+
+    user: int
+    groups: frozenset[int]
+    name: str
+
+    def reads(self, path: Path) -> bool:
+        """Whether it may read a file, or list a folder; False when there is none."""
+        return self._may(path, os.R_OK)
+
+    def writes(self, path: Path) -> bool:
+        """Whether it may write a file, or make one in a folder; False when there is none."""
+        return self._may(path, os.W_OK | (os.X_OK if path.is_dir() else 0))
+
+    def _may(self, path: Path, wanted: int) -> bool:
+        if self.user == os.geteuid():
+            return os.access(path, wanted)
+        try:
+            places = [parent for parent in path.resolve().parents if not self._allowed(parent, os.X_OK)]
+            return not places and self._allowed(path, wanted)
+        except OSError:
+            return False
+
+    def _allowed(self, path: Path, wanted: int) -> bool:
+        """By the permission bits, whose values are those of R_OK, W_OK and X_OK; a finer list (ACL) is taken to allow."""
+        status = path.stat()
+        if self.user == 0:
+            return True
+        if status.st_uid == self.user:
+            bits = status.st_mode >> 6
+        elif status.st_gid in self.groups:
+            bits = status.st_mode >> 3
+        else:
+            bits = status.st_mode
+        return bits & wanted == wanted or _listed(path)
+
+
+def account_of(config: Config, pid: int) -> Account:
+    """That of the running engine (``pid``, 0: none runs); else the owner of the store, then of the keys; else who asks."""
+    for path in (Path(f"/proc/{pid}") if pid else None, config.store, config.keys):
+        if path is not None:
+            try:
+                return account(path.stat().st_uid)
+            except OSError:
+                continue
+    return account(os.geteuid())
+
+
+def account(user: int) -> Account:
+    """The account of a user number."""
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        return Account(user, frozenset(), str(user))
+    return Account(user, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)), entry.pw_name)
+
+
+def owner(path: Path) -> str:
+    """Name, else number, of the owner of a path."""
+    return account(path.stat().st_uid).name
+
+
+def mode(path: Path) -> int:
+    """The permission bits of a path."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _listed(path: Path) -> bool:
+    try:
+        return bool(os.getxattr(path, _ACL))
+    except OSError:
+        return False
