@@ -6,7 +6,8 @@ A pure function of a set of facts, of the exchanges they name and of the patient
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from typing import Final
 
 from msgspec import Struct, field
@@ -71,16 +72,41 @@ class Mail(Struct, eq=False):
 
 def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf, person_of: PersonOf) -> Mail:
     """The sendings of a patient and what they carried. ``person_of(ipp, ins)``: index of the person who is meant."""
+    asked = {index: found for index, report in enumerate(reports) if (found := _requests(report, exchange_of))}
+    letters: dict[int | bytes, Letter] = {
+        index: _letter(report)
+        for index, report in enumerate(reports)
+        if index in asked or any(one.intended for one in report.documents)
+    }
+    sent: list[Mailing] = []
+    for sending, carried in _mailed(facts, _Names(reports, facts), asked, exchange_of, person_of):
+        sent.append(sending)
+        for key, fact in carried.items():
+            if key not in letters:
+                letters[key] = _letter(reports[key]) if isinstance(key, int) else _loose(fact, sending.person)
+            letters[key].facts.append(fact)
+            letters[key].mailings.append(_with(sending, fact))
+    for index, found in asked.items():
+        answered = [one for request in found for one in _answered(request, reports[index].person)]
+        sent += answered
+        letters[index].mailings += answered
+    for letter in letters.values():
+        if letter.report is None:
+            _describe(letter)
+    return Mail(sent, list(letters.values()))
+
+
+def _mailed(
+    facts: Iterable[Mailed],
+    names: _Names,
+    asked: Mapping[int, list[_Request]],
+    exchange_of: ExchangeOf,
+    person_of: PersonOf,
+) -> Iterator[tuple[Mailing, dict[int | bytes, Mailed]]]:
+    """Each mail to each of its recipients, and what it carried: a report by its index, another document by its name."""
     groups: dict[tuple[bytes, bytes], list[Mailed]] = defaultdict(list)
     for fact in facts:
         groups[fact.message, fact.recipient].append(fact)  # the facts come in a canonical order
-    names = _Names(reports, facts)
-    letters: dict[int | bytes, Letter] = {}
-    zams = {index: found for index, report in enumerate(reports) if (found := _requests(report, exchange_of))}
-    for index, report in enumerate(reports):
-        if index in zams or any(one.intended for version in report.versions for one in version.documents):
-            letters[index] = _letter(report)
-    sent: list[Mailing] = []
     for (message, recipient), group in sorted(groups.items()):
         words = [one for one in exchange_of(message).outcomes if one.recipient in (None, recipient)]
         carried: dict[int | bytes, Mailed] = {}
@@ -88,39 +114,12 @@ def mail(facts: Iterable[Mailed], reports: list[Report], exchange_of: ExchangeOf
             if fact.document is not None or fact.hash is not None or fact.chain is not None:
                 carried.setdefault(names.key(fact), fact)
         for key, fact in carried.items():
-            for request in zams.get(key, ()) if isinstance(key, int) else ():
+            for request in asked.get(key, ()) if isinstance(key, int) else ():
                 if request.names & {fact.document, fact.alias, fact.hash}:
                     words += [one for one in request.words if one.recipient in (None, recipient)]
-        first = group[0]
+        first, at = group[0], min((fact.at for fact in group if fact.at), default=0)
         person = person_of(first.ipp, first.ins)
-        sending = Mailing(
-            min((fact.at for fact in group if fact.at), default=0),
-            first.establishment,
-            recipient,
-            first.category,
-            person,
-            tuple(words),
-            first.xdm,
-        )
-        sent.append(sending)
-        for key, fact in carried.items():
-            if key not in letters:
-                letters[key] = _letter(reports[key]) if isinstance(key, int) else _loose(fact, person)
-            letter = letters[key]
-            letter.facts.append(fact)
-            letter.mailings.append(_with(sending, fact))
-    for index, found in zams.items():
-        for request in found:
-            named = frozenset(one.recipient for one in request.words if one.recipient is not None)
-            for recipient in sorted({one.recipient or b"" for one in request.words}):
-                words = [one for one in request.words if (one.recipient or b"") in (recipient, b"")]
-                sending = _requested(request.document, recipient or None, reports[index].person, words, named)
-                sent.append(sending)
-                letters[index].mailings.append(sending)
-    for letter in letters.values():
-        if letter.report is None:
-            _describe(letter)
-    return Mail(sent, list(letters.values()))
+        yield Mailing(at, first.establishment, recipient, first.category, person, tuple(words), first.xdm), carried
 
 
 class _Request(Struct, frozen=True):
@@ -141,32 +140,32 @@ def _requests(report: Report, exchange_of: ExchangeOf) -> list[_Request]:
                 answers = exchange_of(document.exchange).answers(document.at)
                 words = [one for one in answers if one.layer in (DELIVERY, READING)]
                 if words:
-                    names = {name for one in version.documents for name in (one.id, one.alias, one.hash)}
-                    found.append(_Request(document, words, frozenset(name for name in names if name is not None)))
+                    found.append(_Request(document, words, version.names))
     return found
 
 
-def _requested(
-    request: Document, recipient: bytes | None, person: int, words: list[Outcome], named: frozenset[bytes]
-) -> Mailing:
-    """A sending of which the platform told; a word about nobody is about those that no other word names."""
-    others = named if recipient is None else frozenset[bytes]()
-    return Mailing(
-        request.at, request.establishment, recipient, "", person, tuple(words), request=request, others=others
-    )
+def _answered(request: _Request, person: int) -> Iterator[Mailing]:
+    """The sendings of which the platform told; a word about nobody is about those that no other word names."""
+    document = request.document
+    named = frozenset(one.recipient for one in request.words if one.recipient is not None)
+    for recipient in sorted({one.recipient or b"" for one in request.words}):
+        yield Mailing(
+            document.at,
+            document.establishment,
+            recipient or None,
+            "",
+            person,
+            tuple(one for one in request.words if (one.recipient or b"") in (recipient, b"")),
+            request=document,
+            others=frozenset[bytes]() if recipient else named,
+        )
 
 
 def _with(sending: Mailing, fact: Mailed) -> Mailing:
-    return Mailing(
-        sending.at,
-        sending.establishment,
-        sending.recipient,
-        sending.category,
-        sending.person,
-        sending.words,
-        sending.xdm,
-        fact=fact,
-    )
+    """The same sending, as one of its documents knows it."""
+    own = copy(sending)
+    own.fact = fact
+    return own
 
 
 def _letter(report: Report) -> Letter:

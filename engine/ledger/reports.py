@@ -6,7 +6,7 @@ A pure function of a set of facts and of the exchanges they name.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct, field
@@ -50,6 +50,12 @@ class Version(Struct, eq=False):
         """The document of a sending that showed a readable CDA, the latest; None when none did."""
         return next((one for one in self.documents if one.body == "cda"), None)
 
+    @property
+    def names(self) -> frozenset[bytes]:
+        """What its sendings call its document: uniqueId, CDA id, SHA-1."""
+        found = {name for one in self.documents for name in (one.id, one.alias, one.hash)}
+        return frozenset(name for name in found if name is not None)
+
     def order(self) -> tuple[int, int, bytes]:
         """Order of the versions in their chain."""
         return (self.number, self.first, self.key)
@@ -69,9 +75,12 @@ class Report(Struct, eq=False):
     person: int = 0  # index in the patient's persons
     stay: int | None = None  # index in the patient's stays
     way: str = "none"  # how it was attached: "visit", "dossier", "encounter", "dates", "after-exit", "none"
-    judged: dict[tuple[int, int, str], Any] = field(
-        default_factory=dict
-    )  # the rules' own: several ask the same of a report
+    judged: dict[tuple[int, str], Any] = field(default_factory=dict)  # the rules' own: several ask the same of a report
+
+    @property
+    def documents(self) -> Iterator[Document]:
+        """What each sending of each version says of it."""
+        return (one for version in self.versions for one in version.documents)
 
 
 def reports(

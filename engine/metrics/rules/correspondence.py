@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.facts import CITIZEN, HL7, PROFESSIONAL, Document, Mailed
 from engine.ledger.mailings import Letter, Mailing
-from engine.ledger.patient import View
+from engine.ledger.patient import Person, View
 from engine.metrics.periods import day_of
 from engine.metrics.rules import verdict as v
 from engine.metrics.rules.discharge import CountedStay
@@ -40,9 +40,7 @@ def pairs(letter: Letter, view: View, settings: RuleSettings) -> Iterator[Verdic
         return
     day = day_of(letter.created, rules.time_zone)
     unit = view.stays[report.stay].unit if report is not None and report.stay is not None else ""
-    requested = report is not None and any(
-        one.mss_professional == "Y" for version in report.versions for one in version.documents
-    )
+    requested = report is not None and any(one.mss_professional == "Y" for one in report.documents)
     nothing = v.MSS_NOT_SENT if requested else v.MSS_NOT_REQUESTED
     for correspondent, sendings in _correspondents(letter, settings.directory).items():
         name = correspondent.hex()
@@ -56,10 +54,7 @@ def pairs(letter: Letter, view: View, settings: RuleSettings) -> Iterator[Verdic
 def _correspondents(letter: Letter, directory: Directory) -> dict[bytes, list[Mailing]]:
     """The equipped correspondents of a report, each with the sendings to it."""
     found: dict[bytes, list[Mailing]] = {}
-    documents = (
-        [one for version in letter.report.versions for one in version.documents] if letter.report is not None else []
-    )
-    for one in documents:
+    for one in letter.report.documents if letter.report is not None else ():
         for name in one.intended:
             owner = _owner(name, directory, address=name in one.recipients)
             if owner is not None:
@@ -107,60 +102,42 @@ def _sent(sending: Mailing, *, confirmed: bool) -> str:
 
 def _qualified(sending: Mailing, letter: Letter, view: View, settings: RuleSettings, *, confirmed: bool) -> str:
     """As :func:`_sent`, of a CDA with a qualified INS."""
+    person = view.persons[letter.person]
+    defect: str | None = v.MSS_NOT_CDA
     if sending.request is not None:
-        defect = _defect_of_message(sending.request, view, letter, settings)
+        defect = _defect(sending.request, sending.request, person, settings)
     elif sending.fact is not None:
-        defect = _defect_of_mail(sending.fact, view, letter, settings)
-    else:
-        defect = v.MSS_NOT_CDA
+        told = next((one for one in _messages(letter, sending.fact) if one.ins == sending.fact.ins), None)
+        defect = _defect(sending.fact, told, person, settings)
     return defect or _sent(sending, confirmed=confirmed)
-
-
-def _defect_of_message(request: Document, view: View, letter: Letter, settings: RuleSettings) -> str | None:
-    if request.body != "cda":
-        return v.MSS_NOT_CDA
-    return _defect(request.ins, request.ins_root, request, view, letter, settings) or (
-        v.INS_MISMATCH if (request.cda_ins, request.cda_ins_root) != (request.ins, request.ins_root) else None
-    )
-
-
-def _defect_of_mail(fact: Mailed, view: View, letter: Letter, settings: RuleSettings) -> str | None:
-    if fact.body != "cda":
-        return v.MSS_NOT_CDA
-    told = next((one for one in _messages(letter, fact) if one.ins == fact.ins), None)
-    return _defect(fact.ins, fact.ins_root, told, view, letter, settings, fact.at) or (
-        v.INS_MISMATCH if (fact.cda_ins, fact.cda_ins_root) != (fact.ins, fact.ins_root) else None
-    )
 
 
 def _messages(letter: Letter, fact: Mailed) -> Iterator[Document]:
     """The HL7 messages of the version that was mailed, the latest first; of any version where none is the very one."""
-    if letter.report is None:
-        return
-    for version in letter.report.versions:
-        names = {name for one in version.documents for name in (one.id, one.alias, one.hash) if name is not None}
-        if names & {fact.document, fact.alias, fact.hash}:
+    for version in letter.report.versions if letter.report is not None else ():
+        if version.names & {fact.document, fact.alias, fact.hash}:
             yield from (one for one in version.documents if one.trace == HL7)
 
 
-def _defect(
-    matricule: bytes | None,
-    root: int,
-    told: Document | None,
-    view: View,
-    letter: Letter,
-    settings: RuleSettings,
-    at: int = 0,
-) -> str | None:
-    """What is wrong with the INS: ``told`` is the HL7 message that says how far it is to be trusted, if there is one."""
+def _defect(mailed: Document | Mailed, told: Document | None, person: Person, settings: RuleSettings) -> str | None:
+    """What keeps a mailed document from being a CDA with a qualified INS.
+
+    ``told``: the HL7 message that says how far its INS is to be trusted, if there is one.
+    """
+    if mailed.body != "cda":
+        return v.MSS_NOT_CDA
     status, birth_corrected = (told.status, told.birth_corrected) if told is not None else ("", False)
     if not status:
-        known = view.persons[letter.person].status_at(told.at if told is not None else at)
+        known = person.status_at(told.at if told is not None else mailed.at)
         if known is not None:
             status, birth_corrected = known.status, birth_corrected or known.birth_corrected
-        elif told is None and matricule is not None:  # who mails under an INS says that it is qualified
+        elif told is None and mailed.ins is not None:  # who mails under an INS says that it is qualified
             status = "VALI"
-    return qualification(root, status, birth_corrected, settings.count_test_ins)
+    reason = qualification(mailed.ins_root, status, birth_corrected, settings.count_test_ins)
+    if reason:
+        return reason
+    same = (mailed.cda_ins, mailed.cda_ins_root) == (mailed.ins, mailed.ins_root)
+    return None if same else v.INS_MISMATCH
 
 
 # -- the patients -----------------------------------------------------------------------------------------------------
@@ -171,14 +148,12 @@ def stay(subject: CountedStay) -> Iterator[Verdict]:
     view = subject.view
     person = view.person_of_stay[subject.index]
     sendings = messages(subject)
-    if any(identity.ins is not None for identity in view.persons[person].identities):
-        nothing = v.NO_MESSAGE
-    else:
+    if all(identity.ins is None for identity in view.persons[person].identities):
         nothing = v.INS_ABSENT
-    if nothing == v.NO_MESSAGE and any(
-        one.mss_patient == "Y" for report in subject.reports for version in report.versions for one in version.documents
-    ):
+    elif any(one.mss_patient == "Y" for report in subject.reports for one in report.documents):
         nothing = v.MSS_NOT_SENT
+    else:
+        nothing = v.NO_MESSAGE
     for suffix, confirmed in (("", False), ("_delivered", True)):
         outcome = _best((_sent(one, confirmed=confirmed) for one in sendings), nothing)
         yield Verdict(f"DS4.2{suffix}", subject.stay.establishment, subject.stay.unit, subject.day, outcome, 0)

@@ -70,11 +70,11 @@ def report_fate(
 
     ``level`` 0 asks for no format at all (DS1.4).
     """
-    key = (id(settings), level, proof)
-    found: Fate | None = report.judged.get(key)
-    if found is None:
-        found = report.judged[key] = best(fates(report, person, settings, level=level, proof=proof))
-    return found
+    known: tuple[RuleSettings, Fate] | None = report.judged.get((level, proof))
+    if known is None or known[0] is not settings:
+        found = best(fates(report, person, settings, level=level, proof=proof))
+        known = report.judged[level, proof] = (settings, found)
+    return known[1]
 
 
 def best(found: Iterable[Fate], nothing: str = v.NOT_PRODUCED) -> Fate:
