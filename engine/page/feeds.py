@@ -71,4 +71,10 @@ def _coded(counts: dict[str, int]) -> tuple[Coded, ...]:
 def words(view: View) -> dict[str, object]:
     """Everything the template takes."""
     found = flows(view)
-    return {"flows": found, "states": STATES, "counts": {s: sum(f.state == s for f in found) for s in _ORDER}}
+    return {
+        "flows": found,
+        "states": STATES,
+        "counts": {state: sum(flow.state == state for flow in found) for state in _ORDER},
+        "rejected": [(flow, each) for flow in found for each in flow.rejected],
+        "flags": [(flow, each) for flow in found for each in flow.flags],
+    }

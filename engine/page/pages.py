@@ -34,7 +34,7 @@ class Entry(Struct, frozen=True):
 
 
 MENU: Final = {
-    "/": Entry("Vue d’ensemble", "overview.html", overview.words),
+    "/": Entry("Indicateurs", "overview.html", overview.words),
     "/flux": Entry("Flux", "feeds.html", feeds.words),
     "/applications": Entry("Applications", "applications.html", applications.words),
     "/ps41": Entry("PS4.1", "ps41.html", ps41.words),

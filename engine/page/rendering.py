@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,9 +54,18 @@ def static(path: str) -> Answer | None:
     return Answer(body=body, content_type=media, headers=(("Cache-Control", f"public, max-age={_YEAR}, immutable"),))
 
 
+def prose(words: str) -> str:
+    """A sentence of the catalogue as HTML: no line ends before a closing mark, and what stands between backquotes is code."""
+    for mark in ":;?!»%":
+        words = words.replace(f" {mark}", f"{numbers.NO_BREAK}{mark}")
+    parts = escape(words.replace("« ", f"«{numbers.NO_BREAK}")).split("`")
+    return "".join(f"<code>{part}</code>" if rank % 2 else part for rank, part in enumerate(parts))
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2.filters import do_mark_safe
 
     found = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -64,6 +74,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["prose"] = lambda words: do_mark_safe(prose(words))
     found.globals |= {"french": numbers, "address": address, "version": __version__}
     return found
 
