@@ -253,16 +253,6 @@ class TestDocumentation:
         assert codes
         assert not [code for code in codes if code not in text]
 
-    def test_links_lead_somewhere(self) -> None:
-        """A link from one document to a file of the project finds it."""
-        broken = [
-            f"{page.relative_to(ROOT)}: {target}"
-            for page in files(".md")
-            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
-            if "://" not in target and not (page.parent / target).exists()
-        ]
-        assert not broken
-
     def test_tests_that_the_readme_names_exist(self) -> None:
         """Each promise of the README names a test file that is there."""
         named = set(re.findall(r"`(tests/[\w/.]+?)(?:::\w+)*`", (ROOT / "README.md").read_text(encoding="utf-8")))
