@@ -35,7 +35,7 @@ class Access:
         password, token = settings.password_file, settings.token_file
         self._passwords: Final = password and Tokens(password, log, what="password", least=MIN_PASSWORD)
         self._tokens: Final = token and Tokens(token, log)
-        self._throttle: Final = throttle or Throttle()
+        self._throttle: Final = Throttle() if throttle is None else throttle
         asked = []
         if self._passwords:
             asked.append(("WWW-Authenticate", 'Basic realm="Jauge", charset="UTF-8"'))
