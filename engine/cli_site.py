@@ -57,6 +57,11 @@ def _path_option(name: str, text: str, *, folder: bool = False, exists: bool = T
 @_option("--mssante-domain", check=allowed.domain, metavar="DOMAIN", help="Also read the MSSanté mail of this domain.")
 @_path_option("--certificate", "Certificate (PEM) of this machine, for those who read or send over the network.")
 @_path_option("--key", "Key of that certificate (PEM).")
+@click.option(
+    "--behind-proxy",
+    is_flag=True,
+    help="With --web: a reverse proxy in front has the certificate and asks who is there.",
+)
 @_path_option(
     "--data", "Folder of the store and of the keys (default: var beside the configuration).", folder=True, exists=False
 )
@@ -79,7 +84,7 @@ def init(folder: Path, account: str | None, *, yes: bool, **given: Any) -> None:
     except command.RefusedError as error:
         click.echo(f"jauge: {error}", err=True)
         sys.exit(FOUND_WRONG)
-    click.echo(words(written, found))
+    click.echo(words(written))
 
 
 def _answers(asking: bool, given: dict[str, Any]) -> Answers:
@@ -93,7 +98,7 @@ def _answers(asking: bool, given: dict[str, Any]) -> Answers:
             return given[option]  # type: ignore[no-any-return]
         if not asking:
             return default  # type: ignore[no-any-return]
-        return click.prompt(question, default=str(default), value_proc=_reported(check))  # type: ignore[no-any-return]
+        return click.prompt(question, default=str(default), value_proc=_reported(check))
 
     if asking:
         click.echo("Five questions; Enter takes what is between brackets. Everything can be changed afterwards.\n")
@@ -105,7 +110,7 @@ def _answers(asking: bool, given: dict[str, Any]) -> Answers:
     listen = ask("listen", "3. Address and port that it sends to", plain.listen, allowed.address)
     if asking and given["web"] is None:
         click.echo("\nThe page, and the metrics for Prometheus. 127.0.0.1: only who is on this machine can read them;")
-        click.echo("another address: whoever has the password, or the token, which are then made.")
+        click.echo("another address: whoever has the password, or the token, which are then made, with a certificate.")
     web = ask("web", "4. Address and port where people and Prometheus read", plain.web, allowed.address)
     if asking and given["trace"] is None:
         click.echo("\nWhat a submission to the DMP leaves behind, that Jauge can read:")
@@ -127,6 +132,7 @@ def _answers(asking: bool, given: dict[str, Any]) -> Answers:
         domain=given["mssante_domain"] or "",
         certificate=given["certificate"],
         key=given["key"],
+        behind_proxy=given["behind_proxy"],
         data=given["data"],
     )
 

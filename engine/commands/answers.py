@@ -46,8 +46,9 @@ class Answers(Struct, frozen=True, kw_only=True):
     """The answers, by default those of the shipped example.
 
     ``trace_path``: the log to follow, or the folder of captures. ``domain``: MSSanté domain of the establishment, empty: its mail
-    is not read. ``certificate``, ``key``: what this machine shows to those who read and send over the network. ``data``: folder of the
-    store and of the keys, None: ``var`` beside the configuration.
+    is not read. ``certificate``, ``key``: what this machine shows to those who read and send over the network, None: one is made when it is
+    needed. ``behind_proxy``: something in front of the page has the certificate and asks who is there. ``data``: folder of the store and of
+    the keys, None: ``var`` beside the configuration.
     """
 
     finess: str = EXAMPLE_FINESS
@@ -59,7 +60,13 @@ class Answers(Struct, frozen=True, kw_only=True):
     domain: str = ""
     certificate: Path | None = None
     key: Path | None = None
+    behind_proxy: bool = False
     data: Path | None = None
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the page is shown to the network by the engine itself: with password, token and certificate."""
+        return not self.web.local and not self.behind_proxy
 
 
 def address(text: str) -> Address:

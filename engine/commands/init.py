@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct, structs
 
 from engine import resources
+from engine.commands import own_certificate
 from engine.commands.answers import EXAMPLE_FINESS, Answers
 from engine.commands.example import Example, quoted
 from engine.errors import ConfigError
@@ -32,6 +33,7 @@ Every setting, with its default: docs/configuration.md. Paths are relative to th
 
 _BLOCKS: Final = {"log": "dmp-log", "fhir": "dmp-fhir", "syslog": "atna", "captures": "dmp-captures"}
 _PASSWORD, _TOKEN, _FHIR = "secrets/web.password", "secrets/web.token", "secrets/fhir.token"
+_CERTIFICATE, _KEY = Path("tls/jauge.crt"), Path("tls/jauge.key")
 _INCOMING: Final = "incoming"
 
 
@@ -40,10 +42,11 @@ class RefusedError(Exception):
 
 
 class Written(Struct, frozen=True):
-    """A folder that was written: its files, relative to it, each with what it is."""
+    """A folder that was written: its files, relative to it, each with what it is (empty: not worth a word), and the answers it was made of."""
 
     folder: Path
     files: dict[str, str]
+    answers: Answers
 
 
 def init(
@@ -59,6 +62,8 @@ def init(
     """
     if answers.data is None and folder.absolute().is_relative_to("/etc"):
         answers = structs.replace(answers, data=SERVICE_DATA)
+    if answers.certificate is None and answers.guarded:
+        answers = structs.replace(answers, certificate=_CERTIFICATE, key=_KEY)
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +92,7 @@ def init(
         shutil.rmtree(aside, ignore_errors=True)
         if made and not written:
             folder.rmdir()
-    return Written(folder, files)
+    return Written(folder, files, answers)
 
 
 def _take_place(aside: Path, folder: Path, names: list[str]) -> None:
@@ -113,12 +118,12 @@ def _write(folder: Path, answers: Answers, owner: tuple[int, int] | None) -> dic
         (folder / name).chmod(0o644)
         files[name] = what
 
-    def secret(name: str, what: str) -> None:
+    def secret(name: str, what: str, text: str = "") -> None:
         place = folder / name
         place.parent.mkdir(exist_ok=True)
         place.parent.chmod(0o700)
         with open(place, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(secrets.token_urlsafe(24) + "\n")
+            file.write(text or secrets.token_urlsafe(24) + "\n")
         if owner is not None:
             os.chown(place, *owner)
             os.chown(place.parent, *owner)
@@ -130,11 +135,19 @@ def _write(folder: Path, answers: Answers, owner: tuple[int, int] | None) -> dic
     if answers.domain:
         example = resources.path("correspondents.csv").read_text(encoding="utf-8")
         put("correspondents.csv", example, "an example: write your correspondents in it (D6.2, D6.3, DS4.1)")
-    if not answers.web.local:
-        secret(_PASSWORD, "password of the page, for people")
+    if answers.guarded:
+        secret(_PASSWORD, "password of the page, for people (any user name)")
         secret(_TOKEN, "token of the metrics, for Prometheus")
     if answers.trace == "fhir":
         secret(_FHIR, "token that the platform must show (Authorization: Bearer)")
+    if answers.certificate == _CERTIFICATE:
+        certificate, key = own_certificate.make(answers.web.host)
+        secret(str(_KEY), "", key.decode())
+        secret(
+            str(_CERTIFICATE),
+            "this machine's own certificate (two years): one of your authority is better",
+            certificate.decode(),
+        )
     if answers.trace == "log":
         for file in sorted(resources.path("logs").iterdir()):
             put(f"logs/{file.name}", file.read_text(encoding="utf-8"), "")
@@ -154,11 +167,12 @@ def configuration(answers: Answers) -> str:
         example.set(("store",), quoted(str(answers.data / "jauge.db")))
         example.set(("keys",), quoted(str(answers.data / "keys")))
     _listen(example, ("http",), answers.web.host, answers.web.port)
-    if not answers.web.local:
+    if answers.guarded:
         example.set(("http", "password_file"), _PASSWORD)
         example.set(("http", "token_file"), _TOKEN)
-        if answers.certificate is not None:
-            example.set(("http", "tls"), _tls(answers))
+        example.set(("http", "tls"), _tls(answers))
+    elif answers.behind_proxy:
+        example.set(("http", "behind_proxy"), "true")
     example.set(("establishments", 0, "name"), quoted(answers.name))
     example.set(("establishments", 0, "theatre_applications"), "[]")
     _listen(example, ("feeds", 0), answers.listen.host, answers.listen.port)

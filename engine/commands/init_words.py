@@ -10,8 +10,9 @@ from engine.commands.answers import EXAMPLE_FINESS, Answers
 from engine.commands.init import CONFIGURATION, Written
 
 
-def words(written: Written, answers: Answers) -> str:
+def words(written: Written) -> str:
     """The closing words, for the one who installs."""
+    answers = written.answers
     path = written.folder / CONFIGURATION
     shown = {name: what for name, what in written.files.items() if what}
     width = max(map(len, shown))
@@ -26,7 +27,7 @@ def words(written: Written, answers: Answers) -> str:
         f"  1. {command.format('doctor')}",
         "     looks at this machine, and says what to do",
         f"  2. {command.format('run')}",
-        f"     listens on {answers.listen}, shows http{'s' if answers.certificate and not answers.web.local else ''}://{answers.web}/",
+        f"     listens on {answers.listen}, shows http{'s' if answers.guarded else ''}://{answers.web}/",
         f"  3. {command.format('rates')}",
         "     once messages came: in the interface engine, one MLLP destination to that address and port",
         "",
@@ -41,8 +42,8 @@ def _notes(answers: Answers) -> list[str]:
         notes.append(f"the FINESS {EXAMPLE_FINESS} is that of the example: write yours in jauge.yaml before you count")
     if answers.listen.local:
         notes.append(f"only this machine can send to {answers.listen}: for another one, change `host` of the feed his")
-    if not answers.web.local and answers.certificate is None:
-        notes.append("the page is read without TLS: give --certificate and --key, or put a reverse proxy in front")
+    if answers.behind_proxy:
+        notes.append("whoever reaches the page without passing by your proxy reads everything: let nobody else in")
     if answers.trace == "none":
         notes.append(
             "without a trace only the weaker rates move (DS1.1_sent ...): docs/traces.md says what else there is"

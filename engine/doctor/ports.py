@@ -8,7 +8,7 @@ from typing import Final
 from engine.config import Config
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
-from engine.doctor.sockets import holders, trial
+from engine.doctor.sockets import descends, holders, trial
 
 CODES: Final = {
     "address-elsewhere": "The address is not one of this machine: nothing can listen there. Give one of its own, or 0.0.0.0.",
@@ -66,8 +66,8 @@ def _port(found: Findings, site: Site, place: str, host: str, port: int, *, data
 def _taken(found: Findings, site: Site, place: str, shown: str, port: int, *, datagrams: bool) -> None:
     running = site.running
     who = holders(port, datagrams=datagrams)
-    others = ", ".join(f"{name} (process {pid})" for pid, name in who if pid != running.pid) or "another process"
-    if running.pid in {pid for pid, _ in who}:
+    others = ", ".join(f"{name} (process {pid})" for pid, name in who) or "another process"
+    if running.pid and any(descends(pid, running.pid) for pid, _ in who):
         found.ok(place, f"the engine listens on {shown} (process {running.pid})")
     elif place == "http" and running.other:
         do = f"stop {others}, or choose another port"

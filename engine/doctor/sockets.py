@@ -52,6 +52,17 @@ def holders(port: int, *, datagrams: bool = False) -> list[tuple[int, str]]:
     return sorted({(pid, _name(pid)) for pid in _processes() if inodes and not inodes.isdisjoint(_sockets(pid))})
 
 
+def descends(pid: int, ancestor: int) -> bool:
+    """Whether a process is another one, or was started by it, or by one that it started."""
+    while pid > 1 and pid != ancestor:
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            pid = int(text.rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return False
+    return pid == ancestor
+
+
 def _processes() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 

@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
 from click.testing import CliRunner, Result
 
+from engine.certificates import certificates_of
 from engine.cli import main
 from engine.commands import answers
-from engine.config import Http
 from engine.service import config_problems, load_config
 from tests.e2e.engine import RunningEngine, free_port
 from tests.messages import adt
@@ -135,8 +136,7 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     assert "cannot write here" in result.stderr
 
 
-@pytest.mark.skipif("password_file" not in Http.__struct_fields__, reason="the page takes no password yet")
-def test_the_network_gets_a_password_and_a_token(tmp_path: Path) -> None:
+def test_the_network_gets_a_password_a_token_and_a_certificate(tmp_path: Path) -> None:
     """Secrets are for their owner alone, different, named in the configuration, and not shown."""
     folder = tmp_path / "s"
     result = jauge("init", folder, "--web", "0.0.0.0:9464", "--trace", "fhir")
@@ -147,10 +147,33 @@ def test_the_network_gets_a_password_and_a_token(tmp_path: Path) -> None:
     assert len(set(values)) == 3
     assert all(len(value) >= 32 for value in values)
     assert not any(value in result.output or value in (folder / "jauge.yaml").read_text() for value in values)
-    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert {file.stat().st_mode & 0o777 for file in (*files, folder / "tls" / "jauge.key")} == {0o600}
     assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
     http = load_config(folder / "jauge.yaml").http
     assert (http.password_file, http.token_file) == (folder / "secrets/web.password", folder / "secrets/web.token")
+    assert jauge("check-config", "-c", folder / "jauge.yaml").exit_code == 0
+
+
+def test_a_certificate_that_is_given(tmp_path: Path) -> None:
+    """It is named where it is, for what is read and what is sent over the network; none is made."""
+    given = trustme.CA().issue_cert("jauge.example")
+    given.cert_chain_pems[0].write_to_path(tmp_path / "a.crt")
+    given.private_key_pem.write_to_path(tmp_path / "a.key")
+    words = ("--certificate", tmp_path / "a.crt", "--key", tmp_path / "a.key", "--trace", "syslog")
+    folder = tmp_path / "s"
+    assert jauge("init", folder, "--web", "0.0.0.0:9464", "--listen", "0.0.0.0:2575", *words).exit_code == 0
+    config = load_config(folder / "jauge.yaml")
+    assert certificates_of(config) == {"http": tmp_path / "a.crt", "feeds.atna": tmp_path / "a.crt"}
+    assert not (folder / "tls").exists()
+
+
+def test_a_proxy_in_front(tmp_path: Path) -> None:
+    """No password, token or certificate is made: the proxy has them."""
+    assert jauge("init", tmp_path / "s", "--web", "10.1.2.3:9464", "--behind-proxy").exit_code == 0
+    http = load_config(tmp_path / "s" / "jauge.yaml").http
+    assert http.behind_proxy
+    assert http.password_file is None
+    assert not (tmp_path / "s" / "secrets").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another account")
