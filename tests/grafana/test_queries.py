@@ -1,0 +1,130 @@
+"""Every query of the dashboards, asked of a real Prometheus that watches a real engine: none fails, none is empty without a reason."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.prometheus import Prometheus, find
+from tests.grafana.interpolation import asked, boards, choices, opened, panels, selections, substituted, variables
+from tests.grafana.scene import Scene, played
+
+pytestmark = pytest.mark.skipif(
+    find() is None or find("promtool") is None, reason="Prometheus is not installed (scripts/tools)"
+)
+
+Target = tuple[str, str, str]
+"""A query of a panel: uid of the dashboard, title of the panel, letter of the query."""
+
+NOT_IN_HEALTH: dict[Target, str] = {
+    ("jauge-flux", "Les flux", "D"): "the habit of a feed is known after weeks",
+    ("jauge-flux", "Silence, rapporté à l’habitude", "A"): "the habit of a feed is known after weeks",
+}
+"""Queries that a hospital which has just begun, and is well, leaves empty. They are answered by the past of HISTORY."""
+
+_ENGINE = 'instance="127.0.0.1:9105",job="jauge"'
+_THEN = 10 * 86_400
+"""How long ago the past of HISTORY is."""
+
+
+def history(now: float) -> str:
+    """Ten minutes of another engine, ten days ago, when a feed had a habit and had fallen silent, and an alert was firing."""
+    begin = int(now) - _THEN
+    series = {
+        "jauge_feed_last_message_timestamp_seconds": (f'{_ENGINE},feed="his"', begin - 7_200),
+        "jauge_feed_silence_limit_seconds": (f'{_ENGINE},feed="his"', 1_800),
+        "jauge_build_info": (f'{_ENGINE},version="0",python="3"', 1),
+        "ALERTS": (f'{_ENGINE},alertname="JaugeFluxMuet",alertstate="firing",feed="his",severity="warning"', 1),
+    }
+    lines = []
+    for name, (labels, value) in series.items():
+        lines.append(f"# TYPE {name} gauge")
+        lines += [f"{name}{{{labels}}} {value} {begin + 15 * step}" for step in range(40)]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def targets(board: Any) -> list[tuple[Target, Any]]:
+    """The queries of the panels of a dashboard, each with its name."""
+    return [
+        ((board["uid"], panel["title"], target["refId"]), target)
+        for panel in panels(board)
+        for target in panel["targets"]
+    ]
+
+
+def _everything(scene: Scene, end: float) -> tuple[set[Target], set[Target], int]:
+    """What was answered with a number for some selection, the panels that show one when just opened, and how much was asked."""
+    answered: set[Target] = set()
+    shown: set[Target] = set()
+    count = 0
+    for board in boards().values():
+        for name, values in selections(board, scene.prometheus):
+            for which, target in targets(board):
+                count += 1
+                if not asked(target, values, scene.prometheus, scene.start, end).empty:
+                    answered.add(which)
+                    if name == "opened":
+                        shown.add((which[0], which[1], ""))
+    return answered, shown, count
+
+
+def _variables(prometheus: Prometheus) -> None:
+    """Every variable offers something, and what the engine said of itself."""
+    for uid, board in boards().items():
+        held = opened(board, prometheus)
+        for name, variable in variables(board).items():
+            offered = choices(variable, prometheus, held)
+            assert offered, (uid, name)
+            assert all(offered), (uid, name)
+
+
+def _then(prometheus: Prometheus, now: float) -> None:
+    """What was empty is not, where there is something to say: ten days ago."""
+    end = now - _THEN + 300
+    values = {"datasource": "prometheus", "instance": ["127.0.0.1:9105"], "flux": ["his"]}
+    for which, target in targets(boards()["jauge-flux"]):
+        if which in NOT_IN_HEALTH:
+            assert not asked(target, values, prometheus, end - 300, end).empty, which
+    state = next(target for which, target in targets(boards()["jauge-flux"]) if which[1:] == ("Les flux", "A"))
+    (row,) = asked(state, values, prometheus, end - 300, end).rows
+    assert row["metric"]["feed"] == "his"
+    assert row["value"][1] == "2", "silent for more than three times its habit"
+    for uid, board in boards().items():
+        for annotation in board["annotations"]["list"]:
+            query = substituted(annotation["expr"], values, 300)
+            (alert,) = prometheus.query_range(query, end - 60, end, 15)
+            assert alert["metric"]["alertname"] == "JaugeFluxMuet", uid
+    (alerts,) = [target for which, target in targets(boards()["jauge-vue-ensemble"]) if which[1] == "Alertes en cours"]
+    (row,) = asked(alerts, values, prometheus, end - 300, end).rows
+    assert row["value"][1] == "1"
+
+
+@pytest.mark.timeout(300)
+async def test_every_query_is_answered(tmp_path: Path) -> None:
+    """With every value of every variable, as Grafana would ask: no query fails, every panel shows something when it is opened, and every
+    query is answered for some choice, but for those that health leaves empty, which are answered where something is wrong.
+    """
+    now = time.time()
+    async with played(tmp_path, stays=120, seconds=12, history=history(now)) as scene:
+        end = time.time()
+        _variables(scene.prometheus)
+        answered, shown, count = _everything(scene, end)
+        assert count > 1_000
+        every = {which for board in boards().values() for which, _ in targets(board)}
+        assert every - answered == set(NOT_IN_HEALTH)
+        hidden = {panel[:2] for panel in NOT_IN_HEALTH}
+        assert {which[:2] for which in every} - {which[:2] for which in shown} <= hidden
+        _then(scene.prometheus, now)
+
+
+def test_a_name_is_looked_for_word_for_word() -> None:
+    """A value of a variable is put into a query as Grafana puts it: escaped in a regular expression, as it is elsewhere."""
+    values: dict[str, str | list[str]] = {"a": ["x.y"], "b": ["x", "y|z"], "c": "D2.2"}
+    assert substituted('{l=~"$a"}', values, 60) == '{l=~"x\\\\.y"}'
+    assert substituted('{l=~"${b}", m="$c"}', values, 60) == '{l=~"(x|y\\\\|z)", m="D2.2"}'
+    assert substituted("[$__range] [$__rate_interval]", values, 60) == "[60s] [4s]"
+    with pytest.raises(KeyError):
+        substituted("$absent", values, 60)
