@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -17,7 +18,7 @@ import click
 import pytest
 import yaml
 
-from engine import cli
+from engine import cli, service
 from engine.page import markdown
 from tests.test_house import ROOT, files
 
@@ -138,6 +139,30 @@ def wrong(words: list[str]) -> str:
         if flag.startswith("-") and flag not in options | {"--help", "-h", "-", "--"}:
             return f"no option {flag}"
     return ""
+
+
+class TestSettings:
+    """What a reader may paste into jauge.yaml."""
+
+    @pytest.mark.parametrize("page", [page for page in PAGES if page.is_relative_to(DOCS)], ids=lambda page: page.name)
+    def test_every_piece_of_configuration_is_right(self, page: Path, tmp_path: Path) -> None:
+        """Put beside what it leaves out, it names settings and values that exist; only its files are not there."""
+        for block in (
+            textwrap.dedent(text) for language, text in _FENCE.findall(page.read_text("utf-8")) if language == "yaml"
+        ):
+            if not re.search(r"^(- name|feeds|ps41|store|http|establishments):", block, re.MULTILINE):
+                continue
+            text = "feeds:\n" + textwrap.indent(block, "  ") if block.startswith("- name:") else block
+            if "establishments:" not in text:
+                text += "\nestablishments: [{finess: '990000001', name: CH, mssante_domains: [ch-fictif.mssante.fr]}]\n"
+            if "store:" not in text:
+                text += "\nstore: jauge.db\nkeys: keys\n"
+            if "feeds:" not in text:
+                text += "\nfeeds: [{name: his, listener: mllp, establishment: '990000001'}]\n"
+            file = tmp_path / "jauge.yaml"
+            file.write_text(text, encoding="utf-8")
+            problems = [str(problem) for problem in service.config_problems(file)]
+            assert [line for line in problems if "there is no such" not in line and "cannot be read" not in line] == []
 
 
 class TestCommands:
