@@ -49,7 +49,7 @@ async def running(path: Path, **more: Any) -> AsyncIterator[tuple[Pipeline, Ledg
 
 async def folded(ledger: Ledger) -> None:
     """Wait until nothing is pending."""
-    for _ in range(500):
+    for _ in range(6_000):
         if not ledger.journal.pending:
             return
         await asyncio.sleep(0.01)

@@ -35,7 +35,7 @@ TWO = ONE + "b@x.mssante.fr\nnot one\n"
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something to be so."""
-    for _ in range(1_000):
+    for _ in range(6_000):
         if true():
             return
         await asyncio.sleep(0.01)

@@ -18,10 +18,12 @@ from tests.commands.store import CONFIG, fill, site
 from tests.ledger.build import PARIS, answer, document, movement
 from tests.ledger.facts import handle
 
+TODAY = datetime.now(PARIS)
+
 
 def day(ago: int, hour: str) -> str:
     """An hour of a day of Paris, so many days ago: the rates are those of today."""
-    return f"{datetime.now(PARIS) - timedelta(days=ago):%Y-%m-%d} {hour}"
+    return f"{TODAY - timedelta(days=ago):%Y-%m-%d} {hour}"
 
 
 def stay(number: int, code: str) -> tuple[Any, ...]:

@@ -159,7 +159,7 @@ class Dovecot:
                 stderr=log,
                 start_new_session=True,
             )
-        for _ in range(200):
+        for _ in range(1_200):
             assert self.process.poll() is None, (self.folder / "start.log").read_text()
             with socket.socket() as probe:
                 probe.settimeout(2)
@@ -168,7 +168,7 @@ class Dovecot:
                     if probe.recv(4) == b"* OK":
                         return
             time.sleep(0.05)
-        raise AssertionError("Dovecot takes nothing after 10 s")
+        raise AssertionError("Dovecot takes nothing after a minute")
 
     def kill(self) -> None:
         """kill -9, the whole of it."""

@@ -89,7 +89,7 @@ class Measured:
         return read(await asyncio.to_thread(self._read), self.hospital.establishment)
 
     def _read(self) -> str:
-        with urlopen(f"http://127.0.0.1:{self.engine.http_port}/metrics", timeout=20) as answer:
+        with urlopen(f"http://127.0.0.1:{self.engine.http_port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
 

@@ -117,13 +117,13 @@ class Postfix:
                 stdout=log,
                 stderr=log,
             )
-        for _ in range(400):
+        for _ in range(1_200):
             assert self.process.poll() is None, said.read_text() + self.told()
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return self
             time.sleep(0.05)
-        raise AssertionError("Postfix takes nothing after 20 s: " + self.told())
+        raise AssertionError("Postfix takes nothing after a minute: " + self.told())
 
     def __exit__(self, *_: object) -> None:
         """No Postfix, and no folder of it, outlives its test."""

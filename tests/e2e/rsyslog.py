@@ -59,13 +59,13 @@ class Relay:
                 stdout=log,
                 stderr=log,
             )
-        for _ in range(200):
+        for _ in range(1_200):
             assert self.process.poll() is None, self.log.read_text()
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return self
             time.sleep(0.05)
-        raise AssertionError("rsyslog takes nothing after 10 s")
+        raise AssertionError("rsyslog takes nothing after a minute")
 
     def __exit__(self, *_: object) -> None:
         """No relay outlives its test."""
@@ -75,5 +75,5 @@ class Relay:
 
     def give(self, *messages: bytes) -> None:
         """Hand messages to the relay; they are in its queue soon after."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(frames(*messages))

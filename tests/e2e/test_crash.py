@@ -31,7 +31,7 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Send until everything is acknowledged or the connection breaks."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
                 connection.settimeout(5)
                 waiting = self.left
                 window = 40

@@ -133,7 +133,7 @@ async def serving(
     server = await loop.create_server(session, host, 0, ssl=context if transport == "tls" else None)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield Smtp(host="localhost", port=port, transport=transport, timeout_seconds=10)
+        yield Smtp(host="localhost", port=port, transport=transport, timeout_seconds=60)
     finally:
         server.close()
         for one in sessions:
@@ -154,13 +154,13 @@ class Served:
     def __enter__(self) -> Self:
         """Start, and wait until it takes connections."""
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def _run(self) -> None:

@@ -107,6 +107,10 @@ class LogHarness(Harness):
         """See :class:`Harness`."""
         await asyncio.sleep(0.1)
 
+    def looked(self) -> bool:
+        """Whether the listener has looked for the first time of all: it keeps what it found."""
+        return (self.state / "test.json").exists()
+
     @property
     def lines(self) -> list[str]:
         """What the pipeline was given."""
@@ -227,7 +231,7 @@ class TestRotation:
 
     async def test_last_line_of_a_renamed_file(self, harness: LogHarness) -> None:
         """A renamed file whose writer is in the middle of a line is given the time to end it."""
-        await harness.start(FakePipeline(), quiet_seconds=1.0)
+        await harness.start(FakePipeline(), quiet_seconds=60.0)
         harness.write("beg", end="")
         await asyncio.sleep(0.05)
         old = harness.log.rename(harness.folder / "app.log.1")
@@ -451,7 +455,7 @@ class TestFirstTime:
         harness.write("old")
         harness.write("beg", end="")
         await harness.start(FakePipeline(), begin_at="end")
-        await asyncio.sleep(0.1)
+        await until(harness.looked)
         harness.write("un", "new")
         await harness.read("begun", "new")
         await harness.stop()
@@ -462,7 +466,7 @@ class TestFirstTime:
     async def test_log_that_is_not_there_yet(self, harness: LogHarness) -> None:
         """A log that does not exist yet is read from its start when it comes, whatever the beginning."""
         await harness.start(FakePipeline(), begin_at="end")
-        await asyncio.sleep(0.05)
+        await until(harness.looked)
         harness.write("one")
         await harness.read("one")
 
@@ -521,8 +525,7 @@ class TestPositions:
             await harness.stop()
             seen += harness.lines
         await harness.start(FakePipeline())
-        await asyncio.sleep(0.1)
-        assert seen + harness.lines == expected
+        await harness.read(*expected[len(seen) :])
 
     async def test_nothing_of_a_line_is_in_it(self, harness: LogHarness) -> None:
         """The file of positions is for the engine's account only, and holds nothing of what was read."""

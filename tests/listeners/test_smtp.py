@@ -403,7 +403,9 @@ class TestTime:
         """A peer that sends commands and reads no reply is let go, and costs a bounded memory."""
         listener = await place.listen(journal(), idle_timeout_seconds=0.5)
         plain = socket.socket()
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before it connects: it bounds what the kernel takes
+        plain.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
+        )  # before it connects: it bounds what the kernel takes
         plain.connect(("127.0.0.1", listener.port))
         plain.setblocking(False)
         loop = asyncio.get_running_loop()
@@ -476,7 +478,7 @@ class TestSenders:
         payload = mail("A1") + b".\r\n..\r\n" + b"x" * 5000 + b"\r\n.end\r\n"
 
         def send() -> None:
-            with smtplib.SMTP("127.0.0.1", listener.port, timeout=10) as sender:
+            with smtplib.SMTP("127.0.0.1", listener.port, timeout=60) as sender:
                 assert sender.sendmail("a@b.example", [JOURNAL], payload) == {}
                 with pytest.raises(smtplib.SMTPRecipientsRefused):
                     sender.sendmail("a@b.example", ["other@b.example"], payload)

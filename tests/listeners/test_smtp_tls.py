@@ -171,10 +171,10 @@ async def test_smtplib_and_aiosmtplib(place: Place, authority: trustme.CA, tmp_p
     ports = {transport: (await place.listen(pipeline, transport=transport, tls=tls)).port for transport in TRANSPORTS}
 
     def standard() -> None:
-        with smtplib.SMTP("localhost", ports["starttls"], timeout=10) as sender:
+        with smtplib.SMTP("localhost", ports["starttls"], timeout=60) as sender:
             sender.starttls(context=own)
             assert sender.sendmail("a@b.example", [JOURNAL], mail("A1")) == {}
-        with smtplib.SMTP_SSL("localhost", ports["tls"], timeout=10, context=own) as sender:
+        with smtplib.SMTP_SSL("localhost", ports["tls"], timeout=60, context=own) as sender:
             assert sender.sendmail("a@b.example", [JOURNAL], mail("A2")) == {}
 
     await asyncio.to_thread(standard)
