@@ -18,6 +18,7 @@ PREFIX: Final = "/aide"
 
 ORDER: Final = (
     "index",
+    "page",
     "installer",
     "brancher",
     "indicateurs",
