@@ -22,6 +22,7 @@ from engine.arguments import config_option as _config
 from engine.arguments import guarded as _guarded
 from engine.arguments import json_option as _json
 from engine.arguments import path_of as _path
+from engine.cli_ps41 import ps41
 from engine.cli_site import doctor, init
 
 
@@ -45,6 +46,18 @@ def run(config_path: Path | None) -> None:
 
 
 @main.command()
+@_config
+@_guarded
+def health(config_path: Path | None) -> None:
+    """Ask the running engine whether it is ready. Exits with 1 when it is not, or when nobody answers."""
+    from engine.commands import health as command
+
+    wrong = command.health(command.settings(_path(config_path)))
+    click.echo(f"not ready: {wrong}" if wrong else "ready")
+    sys.exit(FOUND_WRONG if wrong else 0)
+
+
+@main.command()
 @click.option("--stays", type=click.IntRange(1), default=None, help="How many stays the synthetic hospital has.")
 @click.option("--seconds", type=click.FloatRange(0), default=None, help="How long its traffic lasts; 0: flat out.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another hospital.")
@@ -56,9 +69,21 @@ def run(config_path: Path | None) -> None:
     help="What the submissions to the DMP leave.",
 )
 @click.option("--set-ids", is_flag=True, help="With --trace syslog: the HL7 messages hold their submission set.")
+@click.option("--serve", is_flag=True, help="Leave the engine running afterwards, with its page; Ctrl-C ends it.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port of the page; 0: any that is free.")
 @_json
 @_guarded
-def demo(stays: int | None, seconds: float | None, seed: int, trace: str, *, set_ids: bool, as_json: bool) -> None:
+def demo(
+    stays: int | None,
+    seconds: float | None,
+    seed: int,
+    trace: str,
+    *,
+    set_ids: bool,
+    serve: bool,
+    port: int,
+    as_json: bool,
+) -> None:
     """Send a synthetic hospital's traffic to a real engine, and compare its rates with the truth.
 
     Exits with 1 when a measured rate differs from the truth; with --trace syslog alone, which names no document, when
@@ -68,7 +93,7 @@ def demo(stays: int | None, seconds: float | None, seed: int, trace: str, *, set
 
     if set_ids and trace != "syslog":
         raise click.BadParameter("only --trace syslog needs it", param_hint="--set-ids")
-    options: dict[str, Any] = {"trace": trace, "set_ids": set_ids}
+    options: dict[str, Any] = {"trace": trace, "set_ids": set_ids, "serve": serve, "port": port}
     if stays is not None:
         options["stays"] = stays
     if seconds is not None:
@@ -241,118 +266,6 @@ def contradictions(config_path: Path | None, *, as_json: bool) -> None:
         command.table(found, Console())
 
 
-_establishment = click.option(
-    "--establishment", default="", metavar="FINESS", help="Which establishment, when several are configured."
-)
-
-
-def _only(found: tuple[Any, ...]) -> Any:
-    if len(found) > 1:
-        raise click.BadParameter("several are configured: name one", param_hint="--establishment")
-    return found[0]
-
-
-@main.group()
-def ps41() -> None:
-    """PS4.1: the test message to the citizens' mail of MSSanté, its reply, and the evidence file."""
-
-
-@ps41.command("send")
-@_config
-@_establishment
-@click.option("--dry-run", is_flag=True, help="Show the whole message and send nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before the first message leaves.")
-@_guarded
-def ps41_send(config_path: Path | None, establishment: str, *, dry_run: bool, yes: bool) -> None:
-    """Build the test message, with its IHE_XDM.ZIP and its PDF, and send it by the hospital's own SMTP server.
-
-    Exits with 1 when the server did not take it.
-    """
-    from engine.commands import ps41 as command
-    from engine.service import load_config
-
-    config, console = load_config(_path(config_path)), Console(soft_wrap=True)
-    sender = _only(command.senders(config, establishment))
-    prepared = command.prepare(config, sender)
-    if dry_run:
-        command.show_message(prepared, config.ps41, console)
-        return
-    if prepared.first and not yes:
-        click.confirm(f"Send a test message from {sender.sender} to {config.ps41.address}?", abort=True)
-    record = command.send(config, prepared)
-    command.show_sent(record, console)
-    sys.exit(0 if record.sent_at else FOUND_WRONG)
-
-
-@ps41.command("watch")
-@_config
-@_establishment
-@click.option(
-    "--timeout", type=click.FloatRange(0), default=3_600, show_default=True, help="Seconds to wait; 0: one look."
-)
-@_guarded
-def ps41_watch(config_path: Path | None, establishment: str, timeout: float) -> None:
-    """Wait for the automatic reply, by IMAP; nothing in the mailbox is changed.
-
-    Exits with 1 when a reply is still missing.
-    """
-    from engine.commands import ps41 as command
-    from engine.service import load_config
-
-    found = command.watch(load_config(_path(config_path)), establishment, timeout)
-    command.show_watched(found, Console(soft_wrap=True))
-    replied = [record.reply is not None for watched in found for record in watched.records]
-    sys.exit(0 if replied and all(replied) else FOUND_WRONG)
-
-
-@ps41.command("evidence")
-@_config
-@_establishment
-@click.option("--test", default="", help="Which test (default: the latest that was answered).")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder to write into.")
-@_guarded
-def ps41_evidence(config_path: Path | None, establishment: str, test: str, output: Path | None) -> None:
-    """Write the evidence file (PDF, in French), the raw mails and their SHA-256 into a folder.
-
-    Exits with 1 when the proof is not complete (the file says what is missing), with 4 when there is no such test.
-    """
-    from engine.commands import ps41 as command
-    from engine.service import load_config
-
-    config = load_config(_path(config_path))
-    sender = _only(command.senders(config, establishment))
-    found = command.evidence(config, sender, test, output or Path(f"preuve-PS4.1-{sender.establishment}"))
-    if found is None:
-        click.echo("jauge: there is no such test; `jauge ps41 send` makes one", err=True)
-        sys.exit(UNKNOWN)
-    for path in found[1]:
-        click.echo(path)
-    sys.exit(0 if found[0].complete else FOUND_WRONG)
-
-
-@ps41.command("status")
-@_config
-@_establishment
-@_json
-@_guarded
-def ps41_status(config_path: Path | None, establishment: str, *, as_json: bool) -> None:
-    """Where each establishment stands: last test, reply, declared mailbox, until when the proof holds.
-
-    Exits with 1 when one of them has no valid proof.
-    """
-    from engine.commands import ps41 as command
-    from engine.service import load_config
-
-    config = load_config(_path(config_path))
-    found = command.status(config, establishment)
-    objects = command.to_json(found)
-    if as_json:
-        click.echo(json.dumps(objects))
-    else:
-        command.show_status(found, config, Console())
-    sys.exit(0 if all(one["valid"] for one in objects) else FOUND_WRONG)
-
-
 @main.command("check-config")
 @_config
 @_guarded
@@ -374,6 +287,7 @@ def check_config(config_path: Path | None) -> None:
 
 main.add_command(init)
 main.add_command(doctor)
+main.add_command(ps41)
 
 
 if __name__ == "__main__":

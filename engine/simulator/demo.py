@@ -6,6 +6,7 @@ The engine is a process of its own, with a configuration, a store and keys in a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -46,7 +47,8 @@ class DemoError(Exception):
 class Demonstration:
     """One run: the engine's process, the senders, and the last page read."""
 
-    def __init__(self, hospital: Hospital, truth: Truth, folder: Path) -> None:
+    def __init__(self, hospital: Hospital, truth: Truth, folder: Path, port: int = 0) -> None:
+        """``port``: of the page; 0 for any that is free."""
         self.hospital = hospital
         self.truth = truth
         self.folder = folder
@@ -55,6 +57,7 @@ class Demonstration:
         self.speed = 0.0
         self._polled = 0.0
         http, self.ports = addresses(hospital)
+        http = port or http
         self.url = f"http://127.0.0.1:{http}"
         self.path = write(folder, hospital, self.ports, http)
         self._engine: asyncio.subprocess.Process | None = None
@@ -80,6 +83,17 @@ class Demonstration:
             else:
                 return
         raise DemoError("the engine is not ready after 30 s")
+
+    async def serve(self) -> None:
+        """Leaves the engine running until SIGINT or SIGTERM. Raises DemoError when it stops by itself."""
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, asked.set)
+        while not asked.is_set():
+            self._alive()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), 1.0)
 
     async def stop(self) -> None:
         """Asks the engine to stop, and waits for it."""
@@ -165,11 +179,15 @@ async def demo(
     today: date | None = None,
     trace: Trace = "zam",
     set_ids: bool = False,
+    serve: bool = False,
+    port: int = 0,
 ) -> int:
     """Runs the demonstration; returns the exit code: 0 when every rate is the truth, 1 when one differs or it failed.
 
     ``trace``: what the submissions to the DMP leave. With ``syslog`` alone (without ``set_ids``) nothing names their documents:
     then 0 when the truth lies within what is measured.
+
+    ``serve``: afterwards the engine goes on until SIGINT or SIGTERM, for its page (``port``) to be looked at.
 
     ``today`` (default: the real day in Europe/Paris) must be the engine's own day.
     """
@@ -179,33 +197,43 @@ async def demo(
     truth = hospital.truth()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="jauge-demo-") as name:
-        show = Demonstration(hospital, truth, Path(name))
+        show = Demonstration(hospital, truth, Path(name), port)
         try:
             await show.start()
             if as_json:
                 await show.run(seconds, None)
             else:
                 console.print(
-                    f"A synthetic hospital of {stays} stays ({len(hospital)} messages) and a real engine: {show.url}/metrics"
+                    f"A synthetic hospital of {stays} stays ({len(hospital)} messages) and a real engine: {show.url}/ (page), {show.url}/metrics"
                 )
                 with Live(console=console, auto_refresh=False) as live:
                     await show.run(seconds, live)
+            elapsed = time.monotonic() - begin
+            found = _compare(show, stays, elapsed, console, as_json=as_json)
+            if serve:
+                console.print(f"The engine goes on: {show.url}/ ; Ctrl-C ends it.", highlight=False)
+                await show.serve()
         except (DemoError, SenderError, OSError) as error:
             console.print(f"The demonstration failed: {error}", style="bold red", markup=False)
             return 1
         finally:
             await show.stop()
-    elapsed = time.monotonic() - begin
-    named = hospital.platform.measurable
+    return 1 if found else 0
+
+
+def _compare(show: Demonstration, stays: int, elapsed: float, console: Console, *, as_json: bool) -> list[Difference]:
+    """Says how the rates compare with the truth, and what differs."""
+    truth = show.truth
+    named = show.hospital.platform.measurable
     found = (differences if named else outside)(show.page.rates, truth.rates)
     if as_json:
         click.echo(json.dumps(_summary(show, stays, elapsed, found), ensure_ascii=False))
-    else:
-        console.print()
-        if not named:
-            console.print(demo_view.bounds(show.page, truth))
-        console.print(demo_view.verdict(found, truth, len(truth.rates), elapsed, named=named))
-    return 1 if found else 0
+        return found
+    console.print()
+    if not named:
+        console.print(demo_view.bounds(show.page, truth))
+    console.print(demo_view.verdict(found, truth, len(truth.rates), elapsed, named=named))
+    return found
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
