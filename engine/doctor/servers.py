@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import imaplib
 import smtplib
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +31,7 @@ CODES: Final = {
     "server-login": "The server refused the login: check user and the password, the token or the certificate.",
 }
 _SECONDS: Final = 10.0
+_TAKEN: Final = 235  # RFC 4954
 
 
 class Server(Struct, frozen=True):
@@ -115,7 +118,7 @@ def _server(found: Findings, server: Server, *, login: bool) -> None:
     except ssl.SSLError:
         do = "check port and transport; does it want our certificate (tls.certificate)?"
         found.problem(place, "server-tls", f"{shown}: the TLS handshake failed", do)
-    except (_LoginError, smtplib.SMTPAuthenticationError):
+    except _LoginError:
         do = "check user, and the file of the password or of the token"
         found.problem(place, "server-login", f"{shown}: the login was refused", do)
     except ConfigError as error:
@@ -148,10 +151,19 @@ def _smtp(server: Server, context: ssl.SSLContext | None, *, login: bool) -> str
     with client:
         if server.transport == "starttls":
             client.starttls(context=context)
+        client.ehlo_or_helo_if_needed()
         if login and server.user and server.password_file is not None:
-            client.login(server.user, secret.read(server.password_file))
+            code, _ = client.docmd("AUTH", "PLAIN " + base64.b64encode(_plain(server)).decode())
+            if code != _TAKEN:
+                raise _LoginError
             return "greets, and takes the login"
     return "greets"
+
+
+def _plain(server: Server) -> bytes:
+    """User and password, as SASL's PLAIN has them (RFC 4616)."""
+    assert server.password_file is not None
+    return f"\0{server.user}\0{secret.read(server.password_file)}".encode()
 
 
 def _imap(server: Server, context: ssl.SSLContext | None, *, login: bool) -> str:
@@ -167,9 +179,9 @@ def _imap(server: Server, context: ssl.SSLContext | None, *, login: bool) -> str
             _imap_login(client, server)
             return "greets, and takes the login"
     finally:
-        try:
+        with suppress(OSError, imaplib.IMAP4.error):  # a connection that is broken already
             client.logout()
-        except (OSError, imaplib.IMAP4.error):
+        with suppress(OSError):
             client.shutdown()
     return "greets"
 
@@ -180,7 +192,7 @@ def _imap_login(client: imaplib.IMAP4, server: Server) -> None:
             token = f"user={server.user}\1auth=Bearer {secret.read(server.token_file)}\1\1".encode()
             client.authenticate("XOAUTH2", lambda _: token)
         elif server.password_file is not None:
-            client.login(server.user, secret.read(server.password_file))
+            client.authenticate("PLAIN", lambda _: _plain(server))
         else:
             client.authenticate("EXTERNAL", lambda _: server.user.encode())
     except imaplib.IMAP4.error:
