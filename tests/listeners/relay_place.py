@@ -21,9 +21,9 @@ from tests.listeners.conformance import ACCEPTED, FakePipeline, control_id
 
 
 def answer(message: bytes) -> bytes:
-    """The receiver's own acknowledgement."""
-    name = control_id(message).encode()
-    return b"MSH|^~\\&|DPI|HX|GAM|HX|20260302101501||ACK^A01^ACK|R%b|P|2.5\rMSA|AA|%b\r" % (name, name)
+    """The receiver's own acknowledgement, at the time of the message."""
+    name, at = control_id(message).encode(), message.split(b"|", 7)[6]
+    return b"MSH|^~\\&|DPI|HX|GAM|HX|%b||ACK^A01^ACK|R%b|P|2.5\rMSA|AA|%b\r" % (at, name, name)
 
 
 class Receiver:
