@@ -16,7 +16,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from benchmarks.result import Result
 
-NAMES = ("reader", "document", "traces", "mail", "mail_smtp", "mllp", "scale")
+NAMES = ("reader", "document", "traces", "mail", "mail_smtp", "mllp", "relay", "scale")
 
 
 def show(result: Result, console: Console) -> None:

@@ -70,10 +70,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def echo() -> Iterator[int]:
-    """The bare echo in its own process: its port."""
+def echo(*options: str) -> Iterator[int]:
+    """The bare echo in its own process (``ack``: one that acknowledges): its port."""
     port = free_port()
-    with process([sys.executable, "-m", "benchmarks.echo", str(port)]) as child:
+    with process([sys.executable, "-m", "benchmarks.echo", str(port), *options]) as child:
         wait(child, lambda: connects(port))
         yield port
 
