@@ -70,7 +70,7 @@ def test_inhibitions_name_alerts_that_exist() -> None:
     """A stopped engine silences its other alerts, by names that the rules have."""
     for rule in CONFIG["inhibit_rules"]:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
-            key, _, pattern = re.split(r"(!?=~?)", matcher, maxsplit=1)
+            key, _, pattern = re.split(r"(=~|!~|!=|=)", matcher, maxsplit=1)
             if key != "alertname":
                 continue
             for part in pattern.strip('"').split("|"):
