@@ -116,7 +116,7 @@ class TestLinks:
         rules = [
             rule
             for file in sorted((ROOT / "config" / "prometheus").glob("*.yml"))
-            for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+            for group in yaml.safe_load(file.read_text(encoding="utf-8")).get("groups", ())
             for rule in group["rules"]
             if "alert" in rule and "runbook_url" in rule["annotations"]
         ]
