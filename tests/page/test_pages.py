@@ -81,10 +81,10 @@ def look(text: str) -> Looked:
     return found
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A hospital with something of everything, and days."""
-    made = Site(tmp_path)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A hospital with something of everything, and days; looked at by many tests, changed by none."""
+    made = Site(tmp_path_factory.mktemp("site"))
     made.count(
         *(
             ("DS1.1", unit, TODAY - day, outcome, day % 5 + 1)
@@ -305,7 +305,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @given(found=snapshots, path=st.sampled_from(EVERY), finess=st.sampled_from(["", HOSPITAL, CLINIC]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 def test_whatever_the_engine_holds(two: Site, found: Snapshot, path: str, finess: str) -> None:
     """No snapshot keeps a page from being made, well formed and without anything that the policy forbids."""
     two.snapshot = found
