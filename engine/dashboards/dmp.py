@@ -119,7 +119,7 @@ def _course() -> Json:
 def _codes() -> Json:
     return p.table(
         "Pourquoi",
-        "Codes des envois refusés ou échoués, sur la durée affichée ; « other » : aucun code, ou un code d’aucune table.",
+        "Codes des envois refusés ou échoués, sur la durée affichée ; ce que veut dire chacun, et que faire : config/dmp-errors.yaml.",
         {"code": "Code", "establishment": "Établissement"},
         Column(
             "Envois",
@@ -135,14 +135,15 @@ def _codes() -> Json:
 
 
 def _errors() -> Json:
+    seen = q.total("jauge_dmp_errors_total", "code", f.SITE)
     return p.lines(
         "Refus et échecs par heure",
-        "Les six codes les plus fréquents ; une marche qui monte d’un coup vient le plus souvent d’un changement de version ou de certificat.",
-        Query(f"topk(6, {q.hourly('jauge_dmp_errors_total', 'code', f.SITE)} > 0)", "{{code}}"),
+        "Par code ; une marche qui monte d’un coup vient le plus souvent d’un changement de version ou de certificat.",
+        Query(f"{q.hourly('jauge_dmp_errors_total', 'code', f.SITE)} and on (code) {seen} > 0", "{{code}}"),
         unit="suffix: /h",
         decimals=1,
         stacked=True,
-        overrides=p.named(w.refusals()),
+        overrides=[*p.named(w.refusals()), p.override("other", color=p.fixed(PLAIN))],
     )
 
 

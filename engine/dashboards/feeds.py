@@ -187,15 +187,15 @@ def _rejections() -> Json:
         decimals=0,
         thresholds=p.steps(BAD),
         nothing="aucun",
-        limit=12,
+        limit=8,
     )
 
 
 def _flags() -> Json:
     return p.bars(
         "Remarques, par code",
-        "Messages lus malgré un défaut, sur la durée affichée ; les douze codes les plus fréquents.",
-        Query(f"sort_desc(topk(12, {q.total('jauge_message_flags_total', 'code', f.FEED)} > 0))", "{{code}}"),
+        "Messages lus malgré un défaut, sur la durée affichée ; les huit codes les plus fréquents.",
+        Query(f"sort_desc(topk(8, {q.total('jauge_message_flags_total', 'code', f.FEED)} > 0))", "{{code}}"),
         unit="locale",
         decimals=0,
         thresholds=p.steps(WATCH),
@@ -249,8 +249,10 @@ def _troubles() -> Json:
 
 
 def _applications() -> Json:
+    counted = f"jauge_application_in_scope{{{f.MACHINE}}} == 1"
+
     def each(name: str) -> str:
-        return f"max by (instance, application, reference) ({name}{{{f.MACHINE}}})"
+        return f"max by (instance, application, reference) ({name}{{{f.MACHINE}}} and {counted})"
 
     cell = {"mappings": w.YES, "custom.cellOptions": p.TEXT_CELL}
     soft = {"mappings": w.YES_OR_NOTHING, "custom.cellOptions": p.TEXT_CELL}
@@ -259,21 +261,21 @@ def _applications() -> Json:
 
     def spread(expr: str) -> str:
         """What is said of the application alone, on the row of each reference."""
-        pairs = f"0 * jauge_application_in_scope{{{f.MACHINE}}}"
+        pairs = f"0 * ({counted})"
         alone = f"max by (instance, job, application) ({expr})"
         return f"max by (instance, application, reference) ({pairs} + on (instance, job, application) group_left () {alone})"
 
     return p.table(
         "Applications connectées aux référentiels",
         "Identités (P1.1), séjours et mouvements (P1.3). Connectée : un message acquitté l’a prouvé (observée), ou l’inventaire le dit "
-        "(déclarée). Compte : dans le périmètre de l’indicateur.",
-        {"application": "Application", "reference": "Référentiel", "instance": "Moteur"},
+        "(déclarée). Seules celles du périmètre de l’indicateur, d’après l’inventaire.",
+        {"application": "Application", "reference": "Référentiel"},
         Column("Connectée", each("jauge_application_connected"), "none", 110, cell),
         Column("Observée", each("jauge_application_observed"), "none", 100, soft),
         Column("Déclarée", each("jauge_application_declared"), "none", 100, soft),
-        Column("Compte", each("jauge_application_in_scope"), "none", 90, soft),
         Column("INS", spread(able), "none", 90, soft),
         Column("Dernier message", spread(last), "dateTimeFromNow", 150),
+        last={"instance": "Moteur"},
         sort=("Connectée", False),
         overrides=[
             p.override("Référentiel", mappings=p.words(w.REFERENCES)),

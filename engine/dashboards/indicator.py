@@ -29,7 +29,7 @@ def make(catalogue: Catalogue) -> Json:
         (4, _figures()),
         (11, [(14, _course()), (10, _reasons(reasons))]),
         (10, [(14, _missing(reasons)), (10, _refused())]),
-        (8, [(12, _establishments()), (12, _variants())]),
+        (7, [(11, _establishments()), (13, _variants())]),
         (4, _bounds()),
     )
     return f.dashboard(
@@ -44,7 +44,6 @@ def make(catalogue: Catalogue) -> Json:
 def _figures() -> list[tuple[int, Json]]:
     ratio, goal = q.ratio(_THIS), q.goal(_THIS)
     legend = "{{establishment}}"
-    colours = (("A", GOOD), ("B", BAD), ("C", PLAIN))
     rate = p.stat(
         "Taux",
         "Sur la fenêtre choisie. Bleu : à la cible de l’établissement ; vermillon : dessous ; gris : pas de cible connue.",
@@ -54,13 +53,7 @@ def _figures() -> list[tuple[int, Json]]:
         unit="percentunit",
         decimals=1,
         solid=True,
-        overrides=[
-            {
-                "matcher": {"id": "byFrameRefID", "options": reference},
-                "properties": [{"id": "color", "value": p.fixed(colour)}],
-            }
-            for reference, colour in colours
-        ],
+        overrides=p.by_query(GOOD, BAD, PLAIN),
         links=[p.link("L’explication, sur la page du moteur", f.page(_PAGE), blank=True)],
         nothing="rien à mesurer",
     )
@@ -219,10 +212,11 @@ def _variants() -> Json:
     return p.table(
         "Ses autres lectures",
         "Les variantes de l’indicateur, publiées sous leur propre nom : autre preuve, autre dénominateur. Elles n’ont pas de cible officielle.",
-        {"indicator": "Variante", "title": "Libellé", "establishment": "Établissement", "instance": "Moteur"},
+        {"indicator": "Variante", "title": "Libellé"},
         Column("Taux", q.titled(q.ratio(which)), "percentunit", 90, {"decimals": 1}),
         Column("Numérateur", each(f"jauge_indicator_numerator{{{f.WINDOW}, {which}}}"), "locale", 110),
         Column("Dénominateur", each(f"jauge_indicator_denominator{{{f.WINDOW}, {which}}}"), "locale", 120),
+        last={"establishment": "Établissement", "instance": "Moteur"},
         sort=("Variante", False),
         overrides=[p.override("Variante", custom__width=120)],
         nothing="aucune variante",
@@ -248,8 +242,9 @@ def _bounds() -> list[tuple[int, Json]]:
         "Preuve retenue",
         "Ce que l’établissement prend pour preuve d’un envoi au DMP ; les autres preuves sont parmi les variantes.",
         Query(f"count by (proof) (jauge_indicator_proof_info{{{f.SITE}}})", "{{proof}}"),
-        unit="suffix: établissement(s)",
+        unit="none",
         thresholds=p.steps(PLAIN),
         overrides=[p.override(code, displayName=label) for code, label in w.PROOFS.items()],
+        said="name",
     )
     return [(6, first), (6, last), (12, proof)]

@@ -92,6 +92,7 @@ def _health() -> list[tuple[int, Json]]:
         "bytes",
         p.steps(BAD, (1e9, WATCH), (5e9, GOOD)),
         decimals=1,
+        spark=True,
     )
     pending = _tile(
         "À compter",
@@ -116,15 +117,11 @@ def _pending() -> Json:
 
 def _disk() -> Json:
     return p.lines(
-        "Le magasin et son disque",
-        "Taille du magasin, et place qui reste sur son disque.",
-        Query(_one("jauge_store_size_bytes"), "Magasin"),
-        Query(_one("jauge_store_free_bytes"), "Place libre"),
+        "Taille du magasin",
+        "Le fichier du magasin et ses journaux ; la place qui reste sur son disque est plus haut.",
+        Query(_one("jauge_store_size_bytes"), _LEGEND),
         unit="bytes",
-        overrides=[
-            p.override("Magasin", color=p.fixed(HUES[0])),
-            p.override("Place libre", color=p.fixed(HUES[2])),
-        ],
+        colour=HUES[0],
     )
 
 
@@ -264,25 +261,31 @@ def _memory() -> Json:
 def _files() -> Json:
     return p.lines(
         "Fichiers ouverts",
-        "Fichiers et connexions du processus, et leur limite.",
-        Query(f"sum by (instance) (process_open_fds{{{_SAME}}} {_OURS})", "ouverts · {{instance}}"),
-        Query(f"sum by (instance) (process_max_fds{{{_SAME}}} {_OURS})", "limite · {{instance}}"),
-        unit="locale",
-        overrides=[
-            p.override("/^ouverts/", pattern=True, color=p.fixed(HUES[0])),
-            p.override("/^limite/", pattern=True, color=p.fixed(HUES[7])),
-        ],
+        "Fichiers et connexions du processus, rapportés à la limite du système ; seuil à 80 %.",
+        Query(
+            f"sum by (instance) (process_open_fds{{{_SAME}}} / process_max_fds{{{_SAME}}} {_OURS})",
+            _LEGEND,
+        ),
+        unit="percentunit",
+        decimals=1,
+        colour=HUES[0],
+        thresholds=p.steps("transparent", (0.8, BAD)),
     )
 
 
 def _versions() -> Json:
-    started = f"1000 * max by (instance) (jauge_start_timestamp_seconds{{{f.MACHINE}}})"
+    started = "on (instance, job) group_left () jauge_start_timestamp_seconds"
     return p.table(
         "Versions",
-        "Version de Jauge et de Python de chaque moteur.",
-        {"instance": "Moteur", "version": "Jauge", "python": "Python"},
-        Column("Présent", f"max by (instance, version, python) (jauge_build_info{{{f.MACHINE}}})", "bool_yes_no", 100),
-        Column("Démarré", started, "dateTimeFromNow", 180),
+        "Version de Jauge et de Python de chaque moteur, et son dernier démarrage.",
+        {"version": "Jauge", "python": "Python"},
+        Column(
+            "Démarré",
+            f"1000 * max by (instance, version, python) (jauge_build_info{{{f.MACHINE}}} * {started})",
+            "dateTimeFromNow",
+            180,
+        ),
+        last={"instance": "Moteur"},
         overrides=[p.override("Moteur", links=[p.link("La page du moteur", f.page("/", cells=True), blank=True)])],
     )
 

@@ -24,7 +24,7 @@ def make() -> Json:
         p.row("Annuaire des correspondants"),
         (4, _directory()),
         p.row("PS4.1 : message test vers la messagerie citoyenne"),
-        (6, [(24, _test())]),
+        (5, [(24, _test())]),
     )
     return f.dashboard(
         f.MSSANTE,
@@ -192,7 +192,7 @@ def _test() -> Json:
         return f"1000 * max by (instance, establishment) ({name}{{{f.SITE}}} > 0)"
 
     cell = {"mappings": w.YES, "custom.cellOptions": p.SOLID_CELL}
-    waiting = p.words({"1": ("▲ attendue", WATCH), "0": ("— non", PLAIN)})
+    waiting = p.words({"1": ("▲ oui", WATCH), "0": ("— non", PLAIN)})
     day = "time:DD/MM/YYYY"
     left = f"max by (instance, establishment) ((jauge_ps41_expires_timestamp_seconds{{{f.SITE}}} > 0) - time())"
     return p.table(
@@ -202,10 +202,10 @@ def _test() -> Json:
         Column("Valable", each("jauge_ps41_proof_valid"), "none", 100, cell),
         Column("Boîte déclarée", each("jauge_ps41_mailbox_declared"), "none", 130, cell),
         Column(
-            "Réponse",
+            "Attend la réponse",
             each("jauge_ps41_awaiting_reply"),
             "none",
-            120,
+            150,
             {"mappings": waiting, "custom.cellOptions": p.TEXT_CELL},
         ),
         Column("Dernier envoi", date("jauge_ps41_sent_timestamp_seconds"), day, 130),

@@ -15,7 +15,7 @@ from engine.metrics.catalogue import Catalogue
 _FIRING: Final = f'ALERTS{{alertname=~"Jauge.+", alertstate="firing", {f.MACHINE}}}'
 _ALL: Final = q.INDICATORS
 _ANY_FEED: Final = f.MACHINE
-_KEYS: Final = {"indicator": "Indicateur", "establishment": "Établissement", "instance": "Moteur"}
+_LAST: Final = {"establishment": "Établissement", "instance": "Moteur"}
 _LINKS: Final = [
     p.override(
         "Indicateur",
@@ -46,9 +46,9 @@ def make(catalogue: Catalogue) -> Json:
     """The dashboard."""
     panels = p.grid(
         (4, [(4, _met()), (4, _furthest()), (4, _feeds_count()), (4, _refusals()), (4, _alerts()), (4, _ready())]),
-        (18, [(9, _bars(catalogue)), (15, _table())]),
+        (17, [(8, _bars(catalogue)), (16, _table())]),
         (4, [(24, _existence(catalogue))]),
-        (11, [(12, _lost(catalogue)), (12, _falls())]),
+        (12, [(14, _lost(catalogue)), (10, _falls())]),
         (9, [(12, _feeds()), (12, _dmp())]),
     )
     return f.dashboard(
@@ -83,6 +83,7 @@ def _furthest() -> Json:
         thresholds=p.steps(BAD, (0, GOOD)),
         links=[p.link("Cet indicateur en détail", f.board(f.INDICATOR, ("indicateur", "indicator")))],
         nothing="aucune cible",
+        said="value_and_name",
     )
 
 
@@ -147,7 +148,6 @@ def _bars(catalogue: Catalogue) -> Json:
         shown = f"({expr}) * on (instance, job, indicator) group_left (title) jauge_indicator_info"
         return Query(f"sort(min by (instance, indicator, title) ({shown}))", legend)
 
-    colours = (("A", BAD), ("B", PLAIN), ("C", GOOD))
     return p.bars(
         "Les taux : ▼ sous la cible, puis sans cible, puis ✔ à la cible",
         "Le taux de chaque indicateur ; de plusieurs établissements choisis, le plus bas. La couleur suit la cible de l’établissement : "
@@ -158,13 +158,7 @@ def _bars(catalogue: Catalogue) -> Json:
         unit="percentunit",
         most=1,
         decimals=1,
-        overrides=[
-            {
-                "matcher": {"id": "byFrameRefID", "options": reference},
-                "properties": [{"id": "color", "value": p.fixed(colour)}],
-            }
-            for reference, colour in colours
-        ],
+        overrides=p.by_query(BAD, PLAIN, GOOD),
         links=[
             p.link("Cet indicateur en détail", f.board(f.INDICATOR, ("indicateur", "indicator"))),
             p.link("L’explication, sur la page du moteur", f.page("/indicateurs/{indicator}"), blank=True),
@@ -181,8 +175,15 @@ def _table() -> Json:
         "Chaque indicateur et sa cible",
         "Taux de la fenêtre choisie, cible, écart en points, sujets (séjours, documents …) à regagner pour atteindre la cible, et taux de la "
         "période qui finit avec ce mois si la suite ressemble aux 28 derniers jours. Sans cible publiée ni fixée par le site : ni écart ni état.",
-        {"indicator": "Indicateur", "title": "Libellé"} | _KEYS,
+        {"indicator": "Indicateur", "title": "Libellé"},
         Column("Taux", q.titled(ratio), "percentunit", 80, {"decimals": 1}),
+        Column(
+            "État",
+            each(f"{ratio} >= bool {goal}"),
+            "none",
+            130,
+            {"mappings": w.MET, "custom.cellOptions": p.SOLID_CELL},
+        ),
         Column("Cible", each(goal), "percentunit", 70, {"decimals": 0}),
         Column(
             "Écart",
@@ -199,13 +200,7 @@ def _table() -> Json:
             100,
             {"decimals": 1},
         ),
-        Column(
-            "État",
-            each(f"{ratio} >= bool {goal}"),
-            "none",
-            130,
-            {"mappings": w.MET, "custom.cellOptions": p.SOLID_CELL},
-        ),
+        last=_LAST,
         sort=("Écart", False),
         overrides=_LINKS,
     )
@@ -232,13 +227,13 @@ def _existence(catalogue: Catalogue) -> Json:
 
 def _lost(catalogue: Catalogue) -> Json:
     lost = q.lost(_ALL)
-    worst = f"topk(15, {lost})"
+    worst = f"topk(12, {lost})"
     missed = f"max by (instance, establishment, indicator, reason) (jauge_indicator_missed{{{f.WINDOW}, {_ALL}}})"
     return p.table(
         "Où se perdent les points",
-        "Les quinze motifs qui coûtent le plus : part du dénominateur, en points, et sujets concernés. Ce qu’il faut faire pour chacun est sur "
+        "Les douze motifs qui coûtent le plus : part du dénominateur, en points, et sujets concernés. Ce qu’il faut faire pour chacun est sur "
         "la page du moteur (colonne Moteur).",
-        {"indicator": "Indicateur", "reason": "Motif"} | _KEYS,
+        {"indicator": "Indicateur", "reason": "Motif"},
         Column(
             "Points perdus",
             worst,
@@ -247,6 +242,7 @@ def _lost(catalogue: Catalogue) -> Json:
             {"decimals": 1, "min": 0, "max": 100, "color": p.fixed(BAD), "custom.cellOptions": p.BAR_CELL},
         ),
         Column("Sujets", f"{missed} and {worst}", "locale", 80),
+        last=_LAST,
         sort=("Points perdus", True),
         overrides=[p.override("Motif", mappings=p.words(w.reasons(catalogue))), *_LINKS],
     )
@@ -254,27 +250,27 @@ def _lost(catalogue: Catalogue) -> Json:
 
 def _falls() -> Json:
     rate = f'jauge_indicator_ratio{{{f.SITE}, window="rolling", {_ALL}}}'
-    change = f"100 * delta({rate}[$__range])"
-    worst = f"bottomk(10, max {q.SUBJECT} ({change}))"
+    fallen = f"100 * delta({rate}[$__range]) < -0.05"
     return p.table(
         "Ce qui baisse",
-        "Évolution des taux sur jours glissants pendant la durée affichée, en points ; les moins bonnes d’abord.",
-        _KEYS,
+        "Taux sur jours glissants qui ont baissé pendant la durée affichée, en points ; les plus fortes baisses d’abord.",
+        {"indicator": "Indicateur", "title": "Libellé"},
         Column(
             "Évolution",
-            worst,
+            q.titled(fallen),
             "suffix: pts",
-            120,
+            110,
             {
                 "decimals": 1,
-                "thresholds": p.steps(BAD, (-0.05, PLAIN), (0.05, GOOD)),
+                "thresholds": p.steps(BAD, (-5, WATCH)),
                 "custom.cellOptions": p.TEXT_CELL,
             },
         ),
-        Column("Taux", f"max {q.SUBJECT} ({rate}) and {worst}", "percentunit", 90, {"decimals": 1}),
+        Column("Taux", f"max {q.SUBJECT} ({rate} and {fallen})", "percentunit", 90, {"decimals": 1}),
+        last=_LAST,
         sort=("Évolution", False),
         overrides=_LINKS,
-        nothing="rien à comparer",
+        nothing="✔ rien ne baisse",
     )
 
 

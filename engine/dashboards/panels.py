@@ -13,7 +13,7 @@ from msgspec import Struct
 
 Json = dict[str, Any]
 
-GOOD: Final = "#3d9be9"
+GOOD: Final = "#2f86d9"
 WATCH: Final = "#e69f00"
 BAD: Final = "#d55e00"
 PLAIN: Final = "#8e8e8e"
@@ -69,6 +69,17 @@ def fixed(colour: str) -> Json:
     return {"mode": "fixed", "fixedColor": colour}
 
 
+def by_query(*colours: str) -> list[Json]:
+    """The series of the first query have the first colour, those of the second the second ..."""
+    return [
+        {
+            "matcher": {"id": "byFrameRefID", "options": reference},
+            "properties": [{"id": "color", "value": fixed(colour)}],
+        }
+        for reference, colour in zip(_REFERENCES, colours, strict=False)
+    ]
+
+
 def named(labels: Mapping[str, str], colours: Sequence[str] = HUES) -> list[Json]:
     """Series named by a code get its words, and a colour each."""
     return [
@@ -96,8 +107,12 @@ def stat(
     spark: bool = False,
     nothing: str = "",
     columns: bool = False,
+    said: str = "auto",
 ) -> Json:
-    """Large numbers. ``solid``: the colour fills the tile; ``spark``: with the line of the past; ``columns``: beside each other."""
+    """Large numbers. ``solid``: the colour fills the tile; ``spark``: with the line of the past; ``columns``: beside each other.
+
+    ``said``: ``value_and_name`` or ``name`` where the name of the only series matters.
+    """
     made = _panel("stat", title, description, queries, instant=not spark)
     made["options"] = {
         "colorMode": "background_solid" if solid else "value",
@@ -107,7 +122,7 @@ def stat(
         "percentChangeColorMode": "standard",
         "reduceOptions": _LATEST,
         "showPercentChange": False,
-        "textMode": "auto",
+        "textMode": said,
         "wideLayout": True,
     }
     shown = thresholds or steps(GOOD)
@@ -222,28 +237,26 @@ def table(
     description: str,
     keys: Mapping[str, str],
     *columns: Column,
+    last: Mapping[str, str] = {},
     sort: tuple[str, bool] | None = None,
     overrides: Sequence[Json] = (),
     nothing: str = "",
-    page: int = 0,
 ) -> Json:
-    """Rows by their labels (``keys``: label -> title of its column), one column a query. ``sort``: a title, and whether downwards.
+    """Rows by their labels (``keys``: label -> title of its column), one column a query, then the labels that matter less (``last``).
 
-    Each query must keep these labels and no others (``max by (...)``), but for the first, which may bring more of them (a title): rows
+    ``sort``: a title, and whether downwards. Each query must keep these labels and no others (``max by (...)``), but for the first, which may bring more of them (a title): rows
     are joined by the labels that every query has.
     """
     made = _panel("table", title, description, [Query(column.expr) for column in columns], instant=True)
     values = ["Value"] if len(columns) == 1 else [f"Value #{_REFERENCES[index]}" for index in range(len(columns))]
-    renamed = dict(keys) | {value: column.title for value, column in zip(values, columns, strict=True)}
-    order = {name: index for index, name in enumerate([*keys, *values])}
+    renamed = dict(keys) | dict(last) | {value: column.title for value, column in zip(values, columns, strict=True)}
+    order = {name: index for index, name in enumerate([*keys, *values, *last])}
     organise = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": renamed}
     made["transformations"] = [
         *([{"id": "merge", "options": {}}] if len(columns) > 1 else []),
         {"id": "organize", "options": organise},
     ]
     made["options"] = {"cellHeight": "sm", "frameIndex": 0, "showHeader": True}
-    if page:
-        made["options"]["enablePagination"] = True
     if sort:
         made["options"]["sortBy"] = [{"displayName": sort[0], "desc": sort[1]}]
     own = [

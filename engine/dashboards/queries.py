@@ -37,7 +37,7 @@ def to_win(which: str) -> str:
 def titled(expr: str) -> str:
     """With the title of the indicator as a label."""
     return (
-        f"max by (instance, establishment, indicator, title) ({expr} "
+        f"max by (instance, establishment, indicator, title) (({expr}) "
         "* on (instance, job, indicator) group_left (title) jauge_indicator_info)"
     )
 

@@ -61,7 +61,9 @@ def reasons(catalogue: Catalogue) -> dict[str, str]:
 def refusals() -> dict[str, str]:
     """Code of a refusal by the DMP -> what it means; ``other`` for those of no table."""
     table = remedies.load()
-    return {code: f"{code} : {table.label(code)}" for code in (*table.codes, OTHER)}
+    return {code: f"{code} : {table.label(code)}" for code in table.codes} | {
+        OTHER: "Sans code, ou un code d’aucune table"
+    }
 
 
 def replaced(labels: dict[str, str]) -> list[Json]:

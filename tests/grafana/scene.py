@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,6 @@ from tests.evidence.establishment import MAILBOX, SENDER, reply, sender, sent
 
 _ZONE = "Europe/Paris"
 _DAY = 86_400
-RULES = Path(__file__).resolve().parents[2] / "config" / "prometheus"
 
 
 class Scene:
@@ -52,7 +51,7 @@ def _complete(show: Demonstration, folder: Path) -> None:
     register.received(record, reply(record), "thread", at=now - 20 * _DAY + 130, dated=now - 20 * _DAY + 120)
     settings["establishments"][0]["official_values"] = {"P4.3": True}
     settings["indicators"]["targets"] = {"DS1.1": 0.01}
-    certificate = trustme.CA().issue_cert("localhost")
+    certificate = trustme.CA().issue_cert("localhost", not_after=datetime.now(UTC) + timedelta(days=200))
     for number, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(folder / "feed.pem", append=number > 0)
     certificate.private_key_pem.write_to_path(folder / "feed.key")
@@ -73,8 +72,7 @@ async def played(folder: Path, *, stays: int, seconds: float, history: str | Non
     await show.start()
     try:
         target = show.url.removeprefix("http://")
-        rules = sorted(RULES.glob("*.yml"))
-        with Prometheus.start(folder, [target], rules, history=history) as prometheus:
+        with Prometheus.start(folder, [target], history=history) as prometheus:
             start = time.time()
             prometheus.wait("jauge_build_info")
             await show.run(seconds, None)

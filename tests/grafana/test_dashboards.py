@@ -204,7 +204,7 @@ class TestRules:
 
     def test_a_colour_never_speaks_alone(self, uid: str) -> None:
         """Colours are those that everybody tells apart, or none; what a state says with a colour it says with a sign and a word."""
-        safe = set(generator.overview.p.HUES) | {"#3d9be9", "#e69f00", "#d55e00", "#8e8e8e", "transparent"}
+        safe = set(generator.overview.p.HUES) | {"#2f86d9", "#e69f00", "#d55e00", "#8e8e8e", "transparent"}
         for panel in panels(BOARDS[uid]):
             for text in re.findall(r'"(?:color|fixedColor)": "([^"]+)"', generator.text(panel)):
                 assert text in safe, (panel["title"], text)
@@ -231,9 +231,13 @@ def test_every_metric_is_on_a_panel() -> None:
 
 def test_provisioning_names_what_is_there() -> None:
     """The data source is a Prometheus with the interval of the shipped scrape job, and the provider reads a folder."""
-    folder = Path(__file__).resolve().parents[2] / "config" / "grafana" / "provisioning"
+    config = Path(__file__).resolve().parents[2] / "config"
+    folder = config / "grafana" / "provisioning"
+    scraped = yaml.safe_load((config / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))["global"][
+        "scrape_interval"
+    ]
     (source,) = yaml.safe_load((folder / "datasources" / "jauge.yml").read_text(encoding="utf-8"))["datasources"]
-    assert (source["type"], source["jsonData"]["timeInterval"]) == ("prometheus", "30s")
+    assert (source["type"], source["jsonData"]["timeInterval"]) == ("prometheus", scraped)
     (provider,) = yaml.safe_load((folder / "dashboards" / "jauge.yml").read_text(encoding="utf-8"))["providers"]
     assert (provider["type"], provider["folder"]) == ("file", "Jauge")
     assert provider["options"]["path"].startswith("/var/lib/grafana/")
