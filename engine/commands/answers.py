@@ -68,6 +68,16 @@ class Answers(Struct, frozen=True, kw_only=True):
         """Whether the page is shown to the network by the engine itself: with password, token and certificate."""
         return not self.web.local and not self.behind_proxy
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether the page is shown at every address of the machine."""
+        return self.web.host in {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+
+    @property
+    def own_certificate(self) -> bool:
+        """Whether the machine signs its certificate itself."""
+        return self.guarded and (self.certificate is None or not self.certificate.is_absolute())
+
 
 def address(text: str) -> Address:
     """``HOST:PORT``, ``[::1]:PORT``, or a port alone (of this machine only). Raises ValueError."""

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.assembly import read_ledger
-from engine.config import Config
 from engine.doctor.account import account_of
 from engine.doctor.certificates import certificates
 from engine.doctor.clock import clock
@@ -55,7 +54,7 @@ def doctor(path: Path, *, login: bool = False) -> list[Finding]:
         *certificates(site),
         *ports(site),
         *servers(site, login=login),
-        *engine(site, old_figures=_old_figures(config)),
+        *engine(site, old_figures=_old_figures(site)),
         *feeds(site),
         *unit(site),
     ]
@@ -85,15 +84,16 @@ def show(findings: list[Finding], console: Console) -> None:
     )
 
 
-def _old_figures(config: Config) -> bool | None:
+def _old_figures(site: Site) -> bool | None:
     """Whether the store was counted with other settings; None when that cannot be told from here."""
-    if not os.access(config.store, os.R_OK):
-        return None
-    try:
-        ledger, _ = read_ledger(config)
-    except (ConfigError, StoreError, sqlite3.Error):
-        return None
-    try:
-        return ledger.stale
-    finally:
-        ledger.close()
+    with site.account.acting():
+        if not os.access(site.config.store, os.R_OK, effective_ids=True):
+            return None
+        try:
+            ledger, _ = read_ledger(site.config)
+        except (ConfigError, StoreError, sqlite3.Error):
+            return None
+        try:
+            return ledger.stale
+        finally:
+            ledger.close()

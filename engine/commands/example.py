@@ -87,7 +87,7 @@ class Example:
 
     def _pair(self, place: Place) -> tuple[yaml.Node, yaml.Node]:
         """The nodes of a setting: its name (of an item of a list: itself) and its value."""
-        node = yaml.compose(self.text, Loader=yaml.SafeLoader)
+        node = yaml.compose(self.text, Loader=yaml.CSafeLoader)
         assert node is not None
         key = node
         for step in place:

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct, structs
 
 from engine import resources
-from engine.commands import own_certificate
+from engine.commands import own_certificate, watchers
 from engine.commands.answers import EXAMPLE_FINESS, Answers
 from engine.commands.example import Example, quoted
 from engine.errors import ConfigError
@@ -60,9 +60,9 @@ def init(
     ``owner``: user and group that the secrets are given to (the service's account). ``problems`` is asked about what was
     written before it takes its place. Raises :class:`RefusedError` when something is there already, or cannot be written.
     """
-    if answers.data is None and folder.absolute().is_relative_to("/etc"):
+    if answers.data is None and for_the_service(folder):
         answers = structs.replace(answers, data=SERVICE_DATA)
-    if answers.certificate is None and answers.guarded:
+    if answers.own_certificate:
         answers = structs.replace(answers, certificate=_CERTIFICATE, key=_KEY)
     made = not folder.exists()
     try:
@@ -95,6 +95,11 @@ def init(
     return Written(folder, files, answers)
 
 
+def for_the_service(folder: Path) -> bool:
+    """Whether the service is to read the folder: it is one of the system's."""
+    return folder.absolute().is_relative_to("/etc")
+
+
 def _take_place(aside: Path, folder: Path, names: list[str]) -> None:
     """Each thing by one rename, the configuration last; when one fails, those before it go back."""
     done: list[str] = []
@@ -113,17 +118,21 @@ def _write(folder: Path, answers: Answers, owner: tuple[int, int] | None) -> dic
     files: dict[str, str] = {}
 
     def put(name: str, text: str, what: str) -> None:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o644)
         files[name] = what
 
-    def secret(name: str, what: str, text: str = "") -> None:
+    def private(name: str, text: str) -> Path:
         place = folder / name
         place.parent.mkdir(exist_ok=True)
-        place.parent.chmod(0o700)
         with open(place, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(text or secrets.token_urlsafe(24) + "\n")
+            file.write(text)
+        return place
+
+    def secret(name: str, what: str, text: str = "") -> None:
+        place = private(name, text or secrets.token_urlsafe(24) + "\n")
+        place.parent.chmod(0o700)
         if owner is not None:
             os.chown(place, *owner)
             os.chown(place.parent, *owner)
@@ -135,19 +144,21 @@ def _write(folder: Path, answers: Answers, owner: tuple[int, int] | None) -> dic
     if answers.domain:
         example = resources.path("correspondents.csv").read_text(encoding="utf-8")
         put("correspondents.csv", example, "an example: write your correspondents in it (D6.2, D6.3, DS4.1)")
+    token = secrets.token_urlsafe(24) + "\n"
     if answers.guarded:
         secret(_PASSWORD, "password of the page, for people (any user name)")
-        secret(_TOKEN, "token of the metrics, for Prometheus")
+        secret(_TOKEN, "token of the metrics, for Prometheus", token)
     if answers.trace == "fhir":
         secret(_FHIR, "token that the platform must show (Authorization: Bearer)")
-    if answers.certificate == _CERTIFICATE:
-        certificate, key = own_certificate.make(answers.web.host)
-        secret(str(_KEY), "", key.decode())
+    if answers.own_certificate:
+        certificate, key = (text.decode() for text in own_certificate.make(answers.web.host))
+        secret(str(_KEY), "", key)
         secret(
             str(_CERTIFICATE),
             "this machine's own certificate (two years): one of your authority is better",
-            certificate.decode(),
+            certificate,
         )
+        put(f"prometheus/{watchers.AUTHORITY}", certificate, "")
     if answers.trace == "log":
         for file in sorted(resources.path("logs").iterdir()):
             put(f"logs/{file.name}", file.read_text(encoding="utf-8"), "")
@@ -155,6 +166,15 @@ def _write(folder: Path, answers: Answers, owner: tuple[int, int] | None) -> dic
     if answers.trace_path is None and answers.trace in {"log", "captures"}:
         (folder / _INCOMING).mkdir()
         files[f"{_INCOMING}/"] = "where the platform writes: or change `path` to its own folder"
+    for name, text in watchers.files(answers):
+        put(name, text, "")
+    files["prometheus/"] = (
+        f"for Prometheus: reads {watchers.target(answers)}, with the alerts; copy it to /etc/prometheus"
+    )
+    files["alertmanager/"] = "for Alertmanager: write the addresses that are told"
+    files["grafana/"] = "for Grafana: dashboards and their provisioning"
+    if answers.guarded:
+        private(f"prometheus/{watchers.TOKEN}", token)
     return files
 
 

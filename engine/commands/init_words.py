@@ -6,8 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from engine.commands import watchers
 from engine.commands.answers import EXAMPLE_FINESS, Answers
-from engine.commands.init import CONFIGURATION, Written
+from engine.commands.init import CONFIGURATION, Written, for_the_service
 
 
 def words(written: Written) -> str:
@@ -20,18 +21,20 @@ def words(written: Written) -> str:
     notes = _notes(answers)
     if notes:
         lines += ["", "To know:", *(f"  - {note}" for note in notes)]
-    command = f"{_program()} {{}} --config {shlex.quote(str(path))}"
+    service = for_the_service(written.folder)
+    command = f"{'runuser -u jauge -- ' if service else ''}{_program()} {{}} --config {shlex.quote(str(path))}"
     lines += [
         "",
         "Next:",
-        f"  1. {command.format('doctor')}",
+        f"  1. {command.format('doctor').removeprefix('runuser -u jauge -- ')}",
         "     looks at this machine, and says what to do",
-        f"  2. {command.format('run')}",
-        f"     listens on {answers.listen}, shows http{'s' if answers.guarded else ''}://{answers.web}/",
+        f"  2. {'systemctl enable --now jauge' if service else command.format('run')}",
+        f"     listens on {answers.listen}, shows {watchers.address(answers)}/",
         f"  3. {command.format('rates')}",
         "     once messages came: in the interface engine, one MLLP destination to that address and port",
         "",
-        "After each change of a file: jauge check-config. As a service (systemd): docs/operations.md.",
+        "After each change of a file: jauge check-config, then a restart."
+        + ("" if service else " As a service: sudo jauge init /etc/jauge (docs/operations.md)."),
     ]
     return "\n".join(lines)
 

@@ -19,8 +19,9 @@ _ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bo
 
 def names(host: str) -> list[str]:
     """The names and addresses by which this machine is reached, when it listens on ``host``: its own first."""
-    found = [socket.getfqdn(), socket.gethostname(), *([] if host in _ANY else [host]), *_addresses(), "localhost"]
-    return list(dict.fromkeys([*found, "127.0.0.1"]))
+    own = [name for name in (socket.getfqdn(), socket.gethostname()) if not name.startswith("localhost")]
+    found = [*own, *([] if host in _ANY else [host]), *_addresses(), "localhost", "127.0.0.1"]
+    return list(dict.fromkeys(found))
 
 
 def _addresses() -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,6 +30,21 @@ class Account(Struct, frozen=True):
     def writes(self, path: Path) -> bool:
         """Whether it may write a file, or make one in a folder; False when there is none."""
         return self._may(path, os.W_OK | (os.X_OK if path.is_dir() else 0))
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """As root: what is done inside is done as this account (what a file of keys asks of who reads it). As anybody else: nothing changes."""
+        if os.geteuid() != 0 or self.user == 0:
+            yield
+            return
+        group = os.getegid()
+        os.setegid(next(iter(self.groups), group))
+        os.seteuid(self.user)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
 
     def _may(self, path: Path, wanted: int) -> bool:
         if self.user == os.geteuid():

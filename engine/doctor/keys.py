@@ -22,23 +22,29 @@ CODES: Final = {
 
 
 def keys(site: Site) -> list[Finding]:
-    """The key files against the store. Makes none."""
+    """The key files against the store, read as the engine's account does. Makes none."""
     found = Findings("keys")
+    with site.account.acting():
+        _keys(found, site)
+    return found.all
+
+
+def _keys(found: Findings, site: Site) -> None:
     folder, store = site.config.keys, site.config.store
     try:
-        known = known_keys(store) if os.access(store, os.R_OK) else {}
+        known = known_keys(store) if os.access(store, os.R_OK, effective_ids=True) else {}
     except StoreError as error:
         found.problem("store", "store-unreadable", str(error), "give the path of the right store")
-        return found.all
+        return
     except sqlite3.Error:
         found.problem(
             "store", "store-unreadable", f"{store} cannot be opened", "is it a file, of the engine's account?"
         )
-        return found.all
-    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        return
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
         do = f"run this as its account: runuser -u {site.account.name} -- jauge doctor ..."
         found.warning("keys", "key-unseen", f"{folder} may not be looked into from this account", do)
-        return found.all
+        return
     missing = [purpose for purpose in PURPOSES if not key_file(folder, purpose).exists()]
     if missing and known:
         files = ", ".join(key_file(folder, purpose).name for purpose in missing)
@@ -53,4 +59,3 @@ def keys(site: Site) -> list[Finding]:
             found.problem(error.file, "key-wrong", error.message, error.mend)
         else:
             found.ok("keys", f"{folder}: those of the store" if known else f"{folder}: right, no store yet")
-    return found.all

@@ -8,7 +8,8 @@ from typing import Final
 from engine.config import Config
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
-from engine.doctor.sockets import descends, holders, trial
+from engine.doctor.sockets import command, descends, holders, trial
+from engine.listeners import relay_process
 
 CODES: Final = {
     "address-elsewhere": "The address is not one of this machine: nothing can listen there. Give one of its own, or 0.0.0.0.",
@@ -69,6 +70,8 @@ def _taken(found: Findings, site: Site, place: str, shown: str, port: int, *, da
     others = ", ".join(f"{name} (process {pid})" for pid, name in who) or "another process"
     if running.pid and any(descends(pid, running.pid) for pid, _ in who):
         found.ok(place, f"the engine listens on {shown} (process {running.pid})")
+    elif any(relay_process.__name__ in command(pid) for pid, _ in who):
+        found.ok(place, f"a relay passes bytes on {shown}, with or without the engine")
     elif place == "http" and running.other:
         do = f"stop {others}, or choose another port"
         found.problem(place, "web-other", f"{shown} answers, and is not Jauge", do)

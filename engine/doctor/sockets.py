@@ -63,6 +63,14 @@ def descends(pid: int, ancestor: int) -> bool:
     return pid == ancestor
 
 
+def command(pid: int) -> list[str]:
+    """The words that a process was started with; none when they cannot be seen."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def _processes() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -18,10 +20,12 @@ from click.testing import CliRunner, Result
 
 from engine.certificates import certificates_of
 from engine.cli import main
-from engine.commands import answers
+from engine.commands import answers, own_certificate
 from engine.service import config_problems, load_config
 from tests.e2e.engine import RunningEngine, free_port
 from tests.messages import adt
+
+SHIPPED = Path(__file__).resolve().parents[2] / "config"
 
 
 def jauge(*words: str | Path) -> Result:
@@ -174,6 +178,58 @@ def test_a_proxy_in_front(tmp_path: Path) -> None:
     assert http.behind_proxy
     assert http.password_file is None
     assert not (tmp_path / "s" / "secrets").exists()
+
+
+@pytest.mark.parametrize("web", ["127.0.0.1:9470", "0.0.0.0:9470"])
+def test_prometheus_has_what_it_needs(tmp_path: Path, promtool: str, web: str) -> None:
+    """Its folder is right by Prometheus's own tool, and holds the address, and over the network the token and the certificate."""
+    folder = tmp_path / "s"
+    assert jauge("init", folder, "--web", web).exit_code == 0
+    scrape = folder / "prometheus" / "prometheus.yml"
+    checked = subprocess.run([promtool, "check", "config", scrape], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    job = yaml.safe_load(scrape.read_text(encoding="utf-8"))["scrape_configs"][0]
+    links = "".join(path.read_text(encoding="utf-8") for path in scrape.parent.glob("alerts-*.yml"))
+    if web.startswith("127."):
+        assert job == {"job_name": "jauge", "static_configs": [{"targets": [web]}]}
+        assert "https://" not in links
+    else:
+        assert job["static_configs"][0]["targets"][0].endswith(":9470")
+        assert "0.0.0.0" not in job["static_configs"][0]["targets"][0]
+        assert job["scheme"] == "https"
+        token = scrape.parent / job["authorization"]["credentials_file"]
+        assert token.read_text() == (folder / "secrets" / "web.token").read_text()
+        assert token.stat().st_mode & 0o777 == 0o600
+        certificate = scrape.parent / job["tls_config"]["ca_file"]
+        assert certificate.read_bytes() == (folder / "tls" / "jauge.crt").read_bytes()
+        assert "http://" not in links
+    shipped = {str(path.relative_to(SHIPPED)) for name in ("grafana", "alertmanager") for path in files(SHIPPED / name)}
+    assert {
+        str(path.relative_to(folder)) for name in ("grafana", "alertmanager") for path in files(folder / name)
+    } == shipped
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file of a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_an_own_certificate_is_believed_by_who_has_it(tmp_path: Path) -> None:
+    """TLS with the name and the address of this machine, checked as Prometheus does."""
+    certificate, key = own_certificate.make("127.0.0.1")
+    (tmp_path / "a.crt").write_bytes(certificate)
+    (tmp_path / "a.key").write_bytes(key)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "a.crt", tmp_path / "a.key")
+    client = ssl.create_default_context(cafile=tmp_path / "a.crt")
+    for name in own_certificate.names("127.0.0.1"):
+        here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
+        one = client.wrap_bio(here, there, server_hostname=name)
+        other = server.wrap_bio(there, here, server_side=True)
+        for side in (one, other, one, other):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        assert one.version() is not None, name
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another account")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+from msgspec import structs
+
 from engine.assembly import keys_of, open_ledger
+from engine.doctor.account import account
 from engine.doctor.keys import keys
 from engine.doctor.site import Site
 from tests.doctor.site import codes, site
@@ -65,3 +69,17 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
     given = site(tmp_path)
     given.config.store.write_text("not a database, though it is longer than the head of one. " * 20)
     assert codes(keys(given)) == {"store-unreadable": "store"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root looks as another account")
+def test_root_looks_as_the_engines_account(tmp_path: Path) -> None:
+    """Keys that belong to the engine's account are right, whoever root is; afterwards root is root again."""
+    given = stored(tmp_path)
+    for path in (given.config.store, given.config.keys, *given.config.keys.iterdir(), tmp_path / "var"):
+        os.chown(path, 65_534, 65_534)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    found = keys(structs.replace(given, account=account(65_534)))
+    assert [(one.state, one.place) for one in found] == [("ok", "keys")]
+    assert os.geteuid() == 0
+    assert codes(keys(given)) != {}  # as root: they belong to another account
