@@ -1,4 +1,4 @@
-"""A mail of the establishment: what it sends to whom, with the documents of its XDM."""
+"""A mail of the establishment: what it sends to whom, about which patient."""
 
 from __future__ import annotations
 
@@ -6,78 +6,21 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.codes import codes, rejections
 from engine.errors import ParseError
 from engine.facts import CITIZEN as CITIZENS
 from engine.facts import INS_NIR, INS_NONE, INS_TEST, OUTSIDE, OWN, PROFESSIONAL, TEST, Mailed
 from engine.parsers import formats, mail
 from engine.parsers.context import default
 from engine.parsers.dtm import Zone
-from engine.parsers.parsed import Parsed
 from tests.parsers import xdm_archives as xdm
-from tests.parsers.mails import (
-    AT,
-    CITIZEN,
-    CONTEXT,
-    DOCTOR,
-    MATRICULE,
-    MESSAGE_ID,
-    PDF,
-    ROBOT,
-    SENDER,
-    attached,
-    plain,
-    text,
-)
+from tests.parsers.mail_reading import DOCUMENT, FIXTURES, INS, NAMES, archive, flagged, letter, parse, sent
+from tests.parsers.mails import AT, CITIZEN, CONTEXT, DOCTOR, MATRICULE, MESSAGE_ID, ROBOT, SENDER, plain
 from tests.parsers.mails import OWN as DOMAIN
-from tests.parsers.mails import mail as write
 from tests.parsers.messages import pseudonym
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-NAMES = sorted(path.name for path in (FIXTURES / "mail").glob("*.eml"))
-INS = "290067599900261"
-PATIENT = f"{INS}^^^&1.2.250.1.213.1.4.8&ISO^NH"
-DOCUMENT = "1.2.250.1.999.42.10.1002"
 SECONDS = Zone("Europe/Paris").seconds
-
-
-def archive(
-    content: bytes = xdm.NATIONAL, *more: str, patient: str = PATIENT, unique_id: str = DOCUMENT, **entry: str
-) -> bytes:
-    """An XDM of one letter, with other objects in its metadata."""
-    objects = (
-        xdm.entry(content, unique_id=unique_id, patient=patient, **entry),
-        xdm.submission_set(patient=patient),
-        xdm.member(),
-    )
-    return xdm.archive(xdm.files(*objects, *more, DOC00001_XML=content))
-
-
-GOOD = archive()
-
-
-def parse(raw: bytes) -> Parsed:
-    """Parse with the domains of the establishment."""
-    return mail.parse(raw, CONTEXT)
-
-
-def sent(raw: bytes) -> list[Mailed]:
-    """The sendings of a mail."""
-    return [fact for fact in parse(raw).facts if isinstance(fact, Mailed)]
-
-
-def flagged(raw: bytes) -> list[str]:
-    """The codes of the flags."""
-    return [flag.code for flag in parse(raw).flags]
-
-
-def letter(content: bytes = GOOD, **fields: str | None) -> bytes:
-    """A mail with an XDM, and a PDF beside it."""
-    return write(text(), attached(content), attached(PDF, "application/pdf", "EXEMPLE_CAMILLE.pdf"), **fields)
 
 
 class TestSending:
@@ -242,136 +185,6 @@ class TestPatient:
         assert found.ins == pseudonym("ins", "", b"180032A12345652")
 
 
-class TestXdm:
-    """What a mail carries."""
-
-    @pytest.mark.parametrize(
-        ("kind", "name", "encoding"),
-        [
-            ("application/zip", "IHE_XDM.ZIP", "base64"),
-            ("application/x-zip-compressed", "ihe_xdm.zip", "base64"),
-            ("application/octet-stream", "piece.bin", "base64"),
-            ("text/plain", "a.txt", "base64"),
-            ("application/zip", "IHE_XDM.zip", "binary"),
-        ],
-    )
-    def test_found_by_its_content(self, kind: str, name: str, encoding: str) -> None:
-        """Whatever its name, media type or encoding."""
-        content = GOOD if encoding == "base64" else xdm.archive(xdm.files(DOC00001_XML=xdm.CDA))
-        (found,) = sent(write(text(), attached(content, kind, name, encoding)))
-        assert (found.xdm, found.body) == ("valid", "cda")
-
-    def test_another_zip_is_none(self) -> None:
-        """An archive of pictures, a PDF: no document of the sending."""
-        pictures = xdm.archive({"IHE_XDM.ZIP": b"x", "scan.jpg": b"y"})
-        for part in (attached(pictures, name="photos.zip"), attached(PDF, "application/pdf", "a.pdf")):
-            (found,) = sent(write(text(), part, Subject="Photos"))
-            assert (found.xdm, found.document, found.body) == ("none", None, "")
-            assert flagged(write(text(), part, Subject="Photos")) == []
-
-    @pytest.mark.parametrize(
-        ("content", "code"),
-        [
-            (GOOD[:-400], "zip-no-directory"),
-            (xdm.archive({"a.txt": b"a"}), "xdm-none"),
-            (b"nothing", "zip-no-directory"),
-            (b"", "zip-no-directory"),
-            (xdm.archive(xdm.files() | {"../evil": b"x"}), "zip-name-parent"),
-            (xdm.archive(xdm.files() | {"IHE_XDM/SUBSET01/METADATA.XML": b"<x"}), "xdm-metadata-malformed"),
-        ],
-    )
-    def test_unreadable(self, content: bytes, code: str) -> None:
-        """An XDM by its name that cannot be read, or must not be: the mail is a sending without document."""
-        found = parse(letter(content))
-        assert [(fact.xdm, fact.document) for fact in found.facts if isinstance(fact, Mailed)] == [("unreadable", None)]
-        assert [flag.code for flag in found.flags] == [code]
-        assert found.flags[0].where.startswith("part 2 zip")
-
-    def test_unreadable_by_its_subject(self) -> None:
-        """A damaged ZIP of any name is an XDM when the subject says so, and no other one is there."""
-        damaged = attached(GOOD[:-400], name="piece.zip")
-        assert sent(write(text(), damaged))[0].xdm == "unreadable"
-        assert sent(write(text(), damaged, Subject="Photos"))[0].xdm == "none"
-        assert sent(write(text(), damaged, attached(GOOD)))[0].xdm == "valid"
-
-    def test_too_large(self) -> None:
-        """The limit of documents holds for all the archives of a mail."""
-        tight = replace(CONTEXT, max_document_bytes=len(GOOD) + 10)
-        assert mail.parse(letter(), tight).flags == ()
-        twice = mail.parse(write(text(), attached(GOOD), attached(GOOD)), tight)
-        assert [flag.code for flag in twice.flags] == ["mail-part-too-large"]
-        assert [fact.xdm for fact in twice.facts if isinstance(fact, Mailed)] == ["flawed"]
-
-    def test_too_many(self) -> None:
-        """Four archives are read at most; the rest is told."""
-        found = parse(write(text(), *[attached(GOOD)] * 6))
-        assert [flag.code for flag in found.flags] == ["mail-too-many-archives"] * 2
-        assert [flag.where for flag in found.flags] == ["part 6 zip", "part 7 zip"]
-        assert [fact.xdm for fact in found.facts if isinstance(fact, Mailed)] == ["flawed"] * 4
-
-    def test_flawed(self) -> None:
-        """Read, with an error: the code and the place."""
-        found = parse(letter(archive(digest="0" * 40)))
-        assert [(flag.code, flag.where) for flag in found.flags] == [
-            ("xdm-hash-differs", "part 2 zip[3]/ExtrinsicObject[1]/hash")
-        ]
-        assert [(fact.xdm, fact.body) for fact in found.facts if isinstance(fact, Mailed)] == [("flawed", "cda")]
-
-    def test_several_documents(self) -> None:
-        """A fact for each; a copy in PDF is none of them, a PDF of its own is."""
-        first = xdm.entry(xdm.NATIONAL, unique_id=DOCUMENT, patient=PATIENT)
-        copy = xdm.entry(
-            PDF, name="Document02", uri="DOC00001.PDF", mime="application/pdf", unique_id="1.2.3.1", patient=PATIENT
-        )
-        other = xdm.entry(
-            PDF,
-            name="Document03",
-            uri="DOC00002.PDF",
-            mime="application/pdf",
-            unique_id="1.2.3.2",
-            patient=PATIENT,
-            type_code="57833-6",
-        )
-        members = [xdm.member(), xdm.member("Document02"), xdm.member("Document03")]
-        files = xdm.files(
-            first,
-            copy,
-            other,
-            xdm.submission_set(patient=PATIENT),
-            *members,
-            DOC00001_XML=xdm.NATIONAL,
-            DOC00001_PDF=PDF,
-            DOC00002_PDF=PDF,
-        )
-        found = sent(letter(xdm.archive(files), To=f"{DOCTOR}, {CITIZEN}"))
-        assert [(fact.category, fact.body, fact.type_code, fact.level) for fact in found] == [
-            (PROFESSIONAL, "cda", "11490-0", 1),
-            (PROFESSIONAL, "other", "57833-6", 0),
-            (CITIZENS, "cda", "11490-0", 1),
-            (CITIZENS, "other", "57833-6", 0),
-        ]
-
-    def test_announced_as_a_cda(self) -> None:
-        """What says it is a CDA and cannot be read is one that is unreadable, known by its metadata."""
-        (found,) = sent(letter(archive(b"<ClinicalDocument")))
-        assert (found.xdm, found.body, found.level, found.type_code) == ("flawed", "unreadable", 0, "11490-0")
-        assert found.document == pseudonym("document", "", DOCUMENT.encode())
-        assert found.created == SECONDS(b"20260310151500Z")
-
-    def test_a_missing_file(self) -> None:
-        """A document whose file is not in the archive has no hash."""
-        objects = (xdm.entry(xdm.NATIONAL, patient=PATIENT), xdm.submission_set(patient=PATIENT), xdm.member())
-        (found,) = sent(letter(xdm.archive(xdm.files(*objects, DOC00001_XML=None))))
-        assert (found.xdm, found.body, found.hash) == ("flawed", "unreadable", None)
-
-    def test_a_deletion(self) -> None:
-        """A mail that asks to delete a document sends nothing."""
-        raw = letter(archive(more=xdm.slot("action", "D")))
-        assert parse(raw).message == "mail"
-        assert sent(raw) == []
-        assert flagged(raw)[-1:] == ["mail-deletes"]
-
-
 class TestDirection:
     """Only what the establishment sends is a sending."""
 
@@ -439,104 +252,3 @@ class TestFormat:
         assert formats.of(raw) is mail.FORMAT
         mails = list(formats.split(raw))
         assert [formats.parse(bytes(one), CONTEXT).message for one in mails] == ["mail", "mail", "incoming mail"]
-
-
-SECRETS = (
-    MATRICULE,
-    INS,
-    "EXEMPLE",
-    "CAMILLE",
-    "sacha",
-    "destinataire",
-    "IPP000777",
-    "VEN0004242",
-    DOCUMENT,
-    "BEGIN-SECRET",
-)
-
-
-class TestHostile:
-    """Any bytes: facts, or a declared code; and nobody's name or number anywhere but in a pseudonym."""
-
-    @given(
-        st.sampled_from(NAMES),
-        st.lists(
-            st.tuples(
-                st.integers(0, 6_000),
-                st.sampled_from(
-                    [
-                        b"",
-                        b"\n",
-                        b"\r\n\r\n",
-                        b"--M1",
-                        b"\x00",
-                        b"=?",
-                        b"PK\x03\x04",
-                        b"<",
-                        b"\xff",
-                        b"; ",
-                        MATRICULE.encode(),
-                    ]
-                ),
-                st.integers(0, 50),
-            ),
-            max_size=5,
-        ),
-    )
-    @settings(max_examples=150)
-    def test_damage(self, name: str, accidents: list[tuple[int, bytes, int]]) -> None:
-        """A mail with accidents."""
-        raw = (FIXTURES / "mail" / name).read_bytes()
-        for at, piece, size in accidents:
-            raw = raw[:at] + piece + raw[at + size :]
-        check(raw)
-
-    @given(st.binary(max_size=400))
-    def test_any_bytes(self, raw: bytes) -> None:
-        """Bytes."""
-        check(raw)
-        check(b"From: " + raw)
-
-    @pytest.mark.parametrize(
-        "value",
-        [
-            f"{MATRICULE}@patient.mssante.fr",
-            f"{MATRICULE}x@patient.mssante.fr",
-            "CAMILLE EXEMPLE",
-            f'"{MATRICULE}',
-            "<sacha",
-            f"x; boundary={MATRICULE}",
-            f"=?{MATRICULE}?Q?x?=",
-        ],
-    )
-    @pytest.mark.parametrize(
-        "field",
-        [
-            "From",
-            "To",
-            "Subject",
-            "Date",
-            "Message_ID",
-            "Content_Type",
-            "Return_Path",
-            "X_Envelope_To",
-            "Auto_Submitted",
-        ],
-    )
-    def test_secrets(self, field: str, value: str) -> None:
-        """Wherever a value stands, it is not told."""
-        check(letter(**{"To": CITIZEN, field: value}))
-        check(plain(**{"From": SENDER, field: value}))
-
-
-def check(raw: bytes) -> None:
-    """Facts with declared flags, or a declared rejection; nothing of :data:`SECRETS` in what is shown."""
-    try:
-        found = parse(raw)
-    except ParseError as error:
-        assert error.code in rejections()
-        shown = f"{error} {error!r} {error.where}"
-    else:
-        assert {flag.code for flag in found.flags} <= codes().keys()
-        shown = f"{found!r} {found.flags!r} {found.message} {found.facts!r}"
-    assert not [secret for secret in SECRETS if secret in shown]
