@@ -90,6 +90,8 @@ class TestAlerts:
             if "alert" in rule
         }
         assert written.keys() == rules.keys()
+        summary = text.split("## Toutes les alertes")[1].split("\n## ")[0]
+        assert sorted(re.findall(r"\(#(\w+)\)", summary)) == sorted(name.lower() for name in rules)
         for name, section in written.items():
             assert f"Gravité : `{rules[name]}`." in section, name
             for words in ("**Ce que cela veut dire.**", "**Est-ce grave ?**", "**Que vérifier, dans l’ordre**"):
