@@ -42,13 +42,14 @@ class Prometheus:
         *,
         interval: str = "1s",
         config: Mapping[str, Any] | None = None,
+        config_file: Path | None = None,
         history: str | None = None,
         program: str | None = None,
     ) -> None:
         """Write its configuration; :meth:`begin` starts it, :meth:`start` does both.
 
         ``targets``: ``host:port`` of the job ``jauge``. ``interval``: of scrapes and of rules. ``config``: a whole configuration instead of
-        the one made of these (Prometheus' own keys). ``history``: OpenMetrics text with timestamps, kept as if it had been scraped then.
+        the one made of these (Prometheus' own keys); ``config_file``: the same in a file, beside what it names. ``history``: OpenMetrics text with timestamps, kept as if it had been scraped then.
         """
         self.folder = folder / "prometheus"
         self.folder.mkdir(exist_ok=True)
@@ -61,8 +62,9 @@ class Prometheus:
             "rule_files": [str(path) for path in rules],
             "scrape_configs": [{"job_name": "jauge", "static_configs": [{"targets": list(targets)}]}],
         }
-        self.config = self.folder / "prometheus.yml"
-        self.config.write_text(yaml.safe_dump(dict(config or made), allow_unicode=True), encoding="utf-8")
+        self.config = config_file or self.folder / "prometheus.yml"
+        if config_file is None:
+            self.config.write_text(yaml.safe_dump(dict(config or made), allow_unicode=True), encoding="utf-8")
         self.data = self.folder / "data"
         self.log = self.folder / "prometheus.log"
         if history is not None:
