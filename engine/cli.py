@@ -172,7 +172,7 @@ def replay(paths: tuple[Path, ...], config_path: Path | None, feed: str | None) 
         )
     for status, n in sorted(counts.items()):
         click.echo(f"{status}: {n}")
-    sys.exit(FOUND_WRONG if counts.get("unavailable") or counts.get("damaged") else 0)
+    sys.exit(FOUND_WRONG if counts.keys() & {"unavailable", "damaged", "incomplete"} else 0)
 
 
 @main.command()

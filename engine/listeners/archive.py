@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 
 from msgspec import Struct
 
+from engine.listeners import packets
 from engine.listeners.listener import Pipeline
 from engine.parsers import atna, mbox, syslog
 from engine.parsers.batch import split
@@ -280,7 +281,8 @@ async def replay(
 ) -> dict[str, int]:
     """Hand every message of files and folders to the pipeline; how many came to each status.
 
-    Besides the statuses of :class:`Receipt`: ``damaged``, files that could not be read to their end. Stops at the first
+    Besides the statuses of :class:`Receipt`: ``damaged``, files that could not be read to their end, and captures of the network that lack
+    something: ``incomplete`` messages (at least so many) and ``missing-bytes``. Stops at the first
     ``unavailable``: replay again later, what is counted already is not counted twice. Raises FileNotFoundError.
     """
     every = await asyncio.to_thread(files, [Path(path) for path in paths])
@@ -288,6 +290,7 @@ async def replay(
     total, before, delivered = sum(sizes), 0, 0
     delivery = Delivery(pipeline, feed, max_message_bytes)
     damaged = 0
+    missing = packets.Missing()
 
     def tell(count: int, reached: int) -> None:
         if on_progress is not None:
@@ -301,7 +304,9 @@ async def replay(
             reached = position
 
         try:
-            async with aclosing(messages(path, note, cut)) as stream:
+            captured = cut is CUTS["hl7"] and packets.recognises(path)
+            source = packets.messages(path, missing, note) if captured else messages(path, note, cut)
+            async with aclosing(source) as stream:
                 async for message in stream:
                     await delivery.give(message)
                     delivered += 1
@@ -309,7 +314,7 @@ async def replay(
                         tell(number, reached)
                     if delivery.stopped:
                         break
-        except DamagedError:
+        except (DamagedError, packets.CutShortError):
             damaged += 1
         if delivery.stopped:
             break
@@ -317,6 +322,8 @@ async def replay(
         tell(number + 1, 0)
     await delivery.settled()
     counts: dict[str, int] = dict(delivery.statuses)
+    if missing.messages or missing.bytes:
+        counts |= {"incomplete": missing.messages, "missing-bytes": missing.bytes}
     if damaged:
         counts["damaged"] = damaged
     return counts
