@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from engine import cli, service
+from engine.metrics.families import FAMILIES
 from engine.page import markdown
 from tests.test_house import ROOT, files
 
@@ -141,6 +142,29 @@ def wrong(words: list[str]) -> str:
         if flag.startswith("-") and flag not in options | {"--help", "-h", "-", "--"}:
             return f"no option {flag}"
     return ""
+
+
+class TestNames:
+    """What a page calls by its name is there."""
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+    def test_every_metric_named_exists(self, page: Path) -> None:
+        """A ``jauge_...`` in a page is a metric, or what a histogram makes of it."""
+        known = {family.name for family in FAMILIES}
+        named = set(re.findall(r"\b(jauge_[a-z0-9_]*[a-z0-9])\b(?![*_:]|\.\.\.)", page.read_text(encoding="utf-8")))
+        stems = {re.sub(r"_(bucket|sum|count)$", "", name) for name in named}
+        assert sorted(stems - known) == []
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+    def test_every_setting_named_exists(self, page: Path) -> None:
+        """A ``section.name`` of the configuration, in a page, is a setting of docs/configuration.md."""
+        manual = (DOCS / "configuration.md").read_text(encoding="utf-8")
+        for section, names in re.findall(
+            r"`(indicators|limits|http|log|mssante|ps41)\.([a-z_.]+)`", page.read_text("utf-8")
+        ):
+            part = manual.split(f"## `{section}`")[1]
+            told = f"| `{names.removeprefix('senders.')}" in part or f"## `{section}.{names}`" in manual
+            assert told, f"{section}.{names}"
 
 
 class TestSettings:
