@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from engine.config import Config
 
+UNIT = Path("/etc/systemd/system/jauge.service")
+"""Where docs/operations.md has the unit put."""
+SERVICE_FOLDER = Path("/var/lib/jauge")
+"""What systemd makes for that unit (StateDirectory=)."""
 _ACL = "system.posix_acl_access"
 
 
@@ -20,6 +25,7 @@ class Account(Struct, frozen=True):
     """A user of this machine, with its groups."""
 
     user: int
+    group: int
     groups: frozenset[int]
     name: str
 
@@ -38,7 +44,7 @@ class Account(Struct, frozen=True):
             yield
             return
         group = os.getegid()
-        os.setegid(next(iter(self.groups), group))
+        os.setegid(self.group)
         os.seteuid(self.user)
         try:
             yield
@@ -70,13 +76,17 @@ class Account(Struct, frozen=True):
 
 
 def account_of(config: Config, pid: int) -> Account:
-    """That of the running engine (``pid``, 0: none runs); else the owner of the store, then of the keys; else who asks."""
+    """That of the running engine (``pid``, 0: none runs); else the owner of the store, then of the keys; else, for root, that of the service; else who asks."""
     for path in (Path(f"/proc/{pid}") if pid else None, config.store, config.keys):
         if path is not None:
             try:
                 return account(path.stat().st_uid)
             except OSError:
                 continue
+    if os.geteuid() == 0:
+        with suppress(OSError, KeyError):
+            if user := re.search(r"^User=(\S+)", UNIT.read_text(encoding="utf-8"), re.MULTILINE):
+                return account(pwd.getpwnam(user[1]).pw_uid)
     return account(os.geteuid())
 
 
@@ -85,8 +95,8 @@ def account(user: int) -> Account:
     try:
         entry = pwd.getpwuid(user)
     except KeyError:
-        return Account(user, frozenset(), str(user))
-    return Account(user, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)), entry.pw_name)
+        return Account(user, user, frozenset(), str(user))
+    return Account(user, entry.pw_gid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)), entry.pw_name)
 
 
 def owner(path: Path) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from engine.doctor import account
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
 
@@ -44,7 +45,9 @@ def disk(site: Site) -> list[Finding]:
     known: set[int] = set()
     for place, folder in site.folders().items():
         there = standing(folder)
-        if not site.account.writes(there):
+        if there != folder.resolve() and folder.is_relative_to(account.SERVICE_FOLDER) and account.UNIT.exists():
+            found.ok(place, f"systemd makes {folder} when the unit starts")
+        elif not site.account.writes(there):
             verb = "write in" if there == folder.resolve() else "make a folder in"
             what = f"the account {site.account.name} may not {verb} {there}"
             do = f"install -d -o {site.account.name} -m 700 {folder}"

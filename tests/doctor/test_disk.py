@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from engine.doctor import account
 from engine.doctor import disk as disks
 from engine.doctor.disk import disk, durable, durable_seconds, filesystem, room, standing
 from tests.doctor.site import codes, site
@@ -104,3 +105,14 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert standing(tmp_path / "a" / "b") == tmp_path.resolve()
     assert not [one for one in disk(structs.replace(given, config=config)) if one.state == "problem"]
     assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_systemd_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's own folder is not there before its first start, and nobody has to make it."""
+    monkeypatch.setattr(account, "SERVICE_FOLDER", tmp_path / "lib" / "jauge")
+    given = site(tmp_path, user=os.geteuid() + 4_000)
+    lib = tmp_path / "lib" / "jauge"
+    given = structs.replace(given, config=structs.replace(given.config, store=lib / "jauge.db", keys=lib / "keys"))
+    assert "folder-unwritable" in codes(disk(given))
+    monkeypatch.setattr(account, "UNIT", tmp_path / "jauge.yaml")  # a file that is there
+    assert "folder-unwritable" not in codes(disk(given))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import secret
+from engine.doctor import account as accounts
 from engine.doctor.account import account, account_of
 from engine.doctor.permissions import permissions, secrets_of
 from tests.doctor.site import CONFIG, codes, site
@@ -94,12 +95,18 @@ def test_a_store_of_another_account(tmp_path: Path) -> None:
     assert found["store-owner"] == "store"
 
 
-def test_whose_engine_it_is(tmp_path: Path) -> None:
-    """The account of the running process; else of the store; else who asks."""
+def test_whose_engine_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account of the running process; else of the store; else, asked by root, of the unit; else who asks."""
     given = site(tmp_path)
+    unit = tmp_path / "jauge.service"
+    monkeypatch.setattr(accounts, "UNIT", unit)
     assert account_of(given.config, os.getpid()).user == os.geteuid()
     assert account_of(given.config, 0).user == os.geteuid()
     if os.geteuid() == 0:
+        unit.write_text("[Service]\nUser=nobody\n")
+        assert account_of(given.config, 0).name == "nobody"
+        unit.write_text("[Service]\nUser=no-such-account\n")
+        assert account_of(given.config, 0).user == 0
         secret_file(given.config.store)
         os.chown(given.config.store, STRANGER, STRANGER)
         assert account_of(given.config, 0).user == STRANGER
