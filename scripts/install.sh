@@ -63,6 +63,7 @@ for thing in config docs; do
 done
 # The release of before stays, to go back to: ln -sfn; the others go.
 for old in "$home"/releases/*; do
+    [ "$before" != "$release/venv" ] || break  # the same again: the one before is still the one before
     [ "$old" = "$release" ] || [ "$old/venv" = "$before" ] || rm -rf "$old"
 done
 
