@@ -143,7 +143,7 @@ def _errors() -> Json:
         unit="suffix: /h",
         decimals=1,
         stacked=True,
-        overrides=[*p.named(w.refusals()), p.override("other", color=p.fixed(PLAIN))],
+        overrides=[*p.named(w.refusals(), HUES[:7]), p.override("other", color=p.fixed(PLAIN))],
     )
 
 

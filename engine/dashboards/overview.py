@@ -48,7 +48,7 @@ def make(catalogue: Catalogue) -> Json:
         (4, [(4, _met()), (4, _furthest()), (4, _feeds_count()), (4, _refusals()), (4, _alerts()), (4, _ready())]),
         (17, [(8, _bars(catalogue)), (16, _table())]),
         (4, [(24, _existence(catalogue))]),
-        (12, [(14, _lost(catalogue)), (10, _falls())]),
+        (12, [(12, _lost(catalogue)), (12, _falls())]),
         (9, [(12, _feeds()), (12, _dmp())]),
     )
     return f.dashboard(

@@ -48,7 +48,9 @@ async def main(folder: Path, wanted: list[str]) -> None:
             path = folder / f"grafana-{uid.removeprefix('jauge-')}.png"
             await page.screenshot(path=path, full_page=True)
             with Image.open(path) as image:
-                image.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+                image.convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                    path, optimize=True
+                )
             sys.stdout.write(f"{path}\n")
             await page.close()
         await browser.close()

@@ -20,6 +20,8 @@ from tests.evidence.establishment import MAILBOX, SENDER, reply, sender, sent
 
 _ZONE = "Europe/Paris"
 _DAY = 86_400
+OWN_TARGETS = {"DS1.1": 0.01}
+"""Targets that the site sets: one that is reached."""
 
 
 class Scene:
@@ -50,7 +52,7 @@ def _complete(show: Demonstration, folder: Path) -> None:
     register, record = sent(folder / "ps41", at=now - 20 * _DAY, one=sender(establishment=finess))
     register.received(record, reply(record), "thread", at=now - 20 * _DAY + 130, dated=now - 20 * _DAY + 120)
     settings["establishments"][0]["official_values"] = {"P4.3": True}
-    settings["indicators"]["targets"] = {"DS1.1": 0.01}
+    settings["indicators"]["targets"] = OWN_TARGETS
     certificate = trustme.CA().issue_cert("localhost", not_after=datetime.now(UTC) + timedelta(days=200))
     for number, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(folder / "feed.pem", append=number > 0)

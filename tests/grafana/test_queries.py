@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from engine.metrics import catalogue
 from tests.e2e.prometheus import Prometheus, find
 from tests.grafana.interpolation import asked, boards, choices, opened, panels, selections, substituted, variables
-from tests.grafana.scene import Scene, played
+from tests.grafana.scene import OWN_TARGETS, Scene, played
 
 pytestmark = pytest.mark.skipif(
     find() is None or find("promtool") is None, reason="Prometheus is not installed (scripts/tools)"
@@ -113,6 +114,28 @@ def _then(prometheus: Prometheus, now: float) -> None:
     assert row["value"][1] == "1"
 
 
+def _colours(prometheus: Prometheus, end: float) -> None:
+    """On the wall, each rate stands once, in the colour that its target gives it: under, without, reached (the site's own target wins)."""
+    board = boards()["jauge-vue-ensemble"]
+    (panel,) = [panel for panel in panels(board) if panel["type"] == "bargauge"]
+    values = opened(board, prometheus)
+    under, without, reached = (
+        {row["metric"]["indicator"] for row in asked(target, values, prometheus, end - 60, end).rows}
+        for target in panel["targets"]
+    )
+    rates = {row["metric"]["indicator"]: float(row["value"][1]) for row in prometheus.query(_RATES, end)}
+    known = catalogue.load()
+    targets = {each: known.target(each) for each in rates} | OWN_TARGETS
+    assert under == {each for each, rate in rates.items() if (goal := targets[each]) is not None and rate < goal}
+    assert reached == {each for each, rate in rates.items() if (goal := targets[each]) is not None and rate >= goal}
+    assert without == set(rates) - under - reached
+    assert "DS1.1" in reached
+    assert len(rates) == sum(each.kind == "rate" and not each.variant_of for each in known)
+
+
+_RATES = 'jauge_indicator_ratio{window="rolling", indicator!~".+_.+", indicator!~"D6.2|P4.3|PS3.2|PS4.1"}'
+
+
 @pytest.mark.timeout(300)
 async def test_every_query_is_answered(tmp_path: Path) -> None:
     """With every value of every variable, as Grafana would ask: no query fails, every panel shows something when it is opened, and every
@@ -129,6 +152,7 @@ async def test_every_query_is_answered(tmp_path: Path) -> None:
         hidden = {panel[:2] for panel in NOT_IN_HEALTH}
         assert {which[:2] for which in every} - {which[:2] for which in shown} <= hidden
         _then(scene.prometheus, now)
+        _colours(scene.prometheus, end)
 
 
 def test_a_name_is_looked_for_word_for_word() -> None:
