@@ -251,7 +251,8 @@ def check(mail: EmailMessage, port: int, target: float) -> None:
         assert part is not None
         text = part.get_content()
         assert f"Lettres de liaison au DMP, établissement {FINESS} : " in text
-        assert f"cible {target * 100:.4g}%" in text
+        assert f"cible {target * 100:.0f} %." in text
+        assert re.search(r"990000001 : [0-9]+(,[0-9]+)? % sur les derniers mois", text)
         assert "Depuis le " in text
         assert "no value" not in text
         assert "error" not in text
