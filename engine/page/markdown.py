@@ -66,6 +66,10 @@ def render(source: str, prefix: str) -> Page:
         token.attrs.pop("style", None)
         if token.type == "inline":
             token.children = _inline(token.children or [], prefix)
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        # The paragraph of a picture that is left out leaves nothing behind.
+        if token.type == "inline" and token.children and all(child.type == "image" for child in token.children):
+            before.hidden = after.hidden = True
     title = headings[0].text if headings and headings[0].level == 1 else ""
     body = tokens[3:] if title and tokens[0].type == "heading_open" else tokens
     return Page(title, headings, str(markdown.renderer.render(body, markdown.options, {})))

@@ -153,7 +153,8 @@ class TestMarkdown:
 
     def test_html_is_text(self) -> None:
         """A tag in a page is shown, not obeyed; a picture is left out."""
-        html = markdown.render("# T\n\n<script>x</script> ![p](https://x.example/p.png)\n", "/aide").html
+        html = markdown.render("# T\n\n<script>x</script>\n\n![p](https://x.example/p.png)\n", "/aide").html
+        assert html.count("<p>") == 1
         assert "&lt;script&gt;" in html
         assert "<img" not in html
         assert "x.example" not in html
