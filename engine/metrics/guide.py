@@ -56,7 +56,9 @@ def _section(entry: Indicator, catalogue: Catalogue) -> str:
     if entry.bonus:
         blocks.append("C’est un bonus : il ne fait jamais échouer le domaine.")
     general = {reason.code: reason for reason in _general(catalogue)}
-    blocks += ["**Pourquoi un point manque.** Chaque point manquant porte le premier motif vrai, dans cet ordre :"]
+    blocks += [
+        "**Pourquoi un point manque.** Un motif, et un seul, par point manquant ; plus il est bas, plus on était près du but :"
+    ]
     blocks.append("\n".join(f"{n}. {_reason(reason, general)}" for n, reason in enumerate(entry.reasons, 1)))
     blocks.append("**Ce que les documents publics laissent ouvert, et ce que Jauge retient :**")
     blocks.append("\n".join(f"- {_sentence(words)}" for words in entry.assumptions))
