@@ -118,6 +118,12 @@ def _answers(asking: bool, given: dict[str, Any]) -> Answers:
             click.echo(f"  {word:9} {text}")
     trace = ask("trace", "5. Which", plain.trace, allowed.trace)
     path: Path | None = given["trace_path"]
+    if asking and path is None and trace in {"log", "captures"}:
+        what = "the log" if trace == "log" else "the folder of captures"
+        kept = click.prompt(
+            f"   Path of {what} (Enter: incoming, in the folder that is written)", default="", show_default=False
+        )
+        path = Path(kept).absolute() if kept.strip() else None
     if path is not None and trace not in {"log", "captures"}:
         raise click.UsageError("--trace-path is for --trace log and --trace captures")
     if path is not None and trace == "captures" and not path.is_dir():

@@ -101,15 +101,21 @@ def for_the_service(folder: Path) -> bool:
 
 
 def _take_place(aside: Path, folder: Path, names: list[str]) -> None:
-    """Each thing by one rename, the configuration last; when one fails, those before it go back."""
+    """Each thing at once and the configuration last, in nobody's place; when one cannot, those before it go back."""
     done: list[str] = []
     try:
         for name in names:
-            (aside / name).rename(folder / name)
+            if (aside / name).is_dir():
+                (aside / name).rename(folder / name)  # fails where a folder holds something
+            else:
+                (folder / name).hardlink_to(aside / name)  # fails where there is anything
             done.append(name)
     except OSError:
         for name in done:
-            (folder / name).rename(aside / name)
+            if (folder / name).is_dir():
+                (folder / name).rename(aside / name)
+            else:
+                (folder / name).unlink()
         raise
 
 

@@ -15,6 +15,7 @@ _FOLDERS: Final = ("prometheus", "alertmanager", "grafana")
 _SCRAPE: Final = "prometheus.yml"
 _ENGINE: Final = "http://127.0.0.1:9464"  # of the shipped files
 _PLAIN_LINK: Final = 'runbook_url: "http://'
+_PLAIN_PAGE: Final = '"http://${'  # links of the dashboards to the page
 
 
 def files(answers: Answers) -> Iterator[tuple[str, str]]:
@@ -29,6 +30,8 @@ def files(answers: Answers) -> Iterator[tuple[str, str]]:
                 text = text.replace(_ENGINE, address(answers))
                 if answers.guarded:
                     text = text.replace(_PLAIN_LINK, _PLAIN_LINK.replace("http:", "https:"))
+            elif name == "grafana" and answers.guarded:
+                text = text.replace(_PLAIN_PAGE, _PLAIN_PAGE.replace("http:", "https:"))
             yield f"{name}/{path.relative_to(folder).as_posix()}", text
 
 

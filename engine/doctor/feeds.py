@@ -61,7 +61,11 @@ def _path(found: Findings, site: Site, feed: Feed, path: Path) -> None:
         for file in (sorted(one.iterdir()) if one.is_dir() and account.reads(one) else [one])
     ]
     closed = [file for file in files if not account.reads(file)]
-    if not files:
+    folder = path if path.is_dir() else path.parent
+    if feed.listener == "logs" and not folder.is_dir() and not set("*?[") & set(str(folder)):
+        what = f"{folder}: there is no such folder, and the engine does not start without it"
+        found.problem(place, "path-absent", what, "make it, or correct path")
+    elif not files:
         do = "is it written elsewhere? right if the platform has not written yet"
         found.warning(place, "path-absent", f"{path}: there is no such file", do)
     elif closed:

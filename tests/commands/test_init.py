@@ -21,6 +21,8 @@ from click.testing import CliRunner, Result
 from engine.certificates import certificates_of
 from engine.cli import main
 from engine.commands import answers, own_certificate
+from engine.commands.init import RefusedError, init
+from engine.errors import ConfigError
 from engine.service import config_problems, load_config
 from tests.e2e.engine import RunningEngine, free_port
 from tests.messages import adt
@@ -129,6 +131,20 @@ def test_a_folder_that_is_there_keeps_what_it_holds(tmp_path: Path) -> None:
     assert jauge("init", tmp_path).exit_code == 0
     assert {"tls", "jauge.yaml"} <= {path.name for path in tmp_path.iterdir()}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["applications.csv", "jauge.yaml", "prometheus/mine.yml"])
+def test_what_appears_meanwhile_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    """Somebody else writes there at the same time: theirs stays, and nothing of ours."""
+
+    def meanwhile(path: Path) -> list[ConfigError]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+        return []
+
+    with pytest.raises(RefusedError):
+        init(tmp_path, answers.Answers(), None, meanwhile)
+    assert content(tmp_path) == {name: b"mine"}
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
@@ -260,7 +276,7 @@ def test_the_questions(tmp_path: Path) -> None:
         text=True,
     )
     os.close(slave)
-    os.write(master, b"99\n990000019\nCH de Test\n\n\nnothing\nlog\n")
+    os.write(master, b"99\n990000019\nCH de Test\n\n\nnothing\nlog\n\n")
     output, _ = process.communicate(timeout=60)
     os.close(master)
     assert process.returncode == 0, output

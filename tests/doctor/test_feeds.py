@@ -76,6 +76,8 @@ def test_a_log(tmp_path: Path) -> None:
     found = feeds(site(tmp_path, text + LOG.format(path="dmp-*.log")))
     assert [(one.place, one.state) for one in found] == [("feeds.log", "ok")]
     assert codes(feeds(site(tmp_path, text + LOG.format(path="absent.log")))) == {"path-absent": "feeds.log"}
+    found = feeds(site(tmp_path, text + LOG.format(path="absent/dmp.log")))
+    assert [(one.code, one.state) for one in found] == [("path-absent", "problem")]  # the engine would not start
     (tmp_path / "dmp-1.log").chmod(0o600)
     found = feeds(site(tmp_path, text + LOG.format(path="dmp-1.log"), user=65_534))
     assert codes(found) == {"path-unreadable": "feeds.log"}

@@ -75,11 +75,12 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
 def test_root_looks_as_the_engines_account(tmp_path: Path) -> None:
     """Keys that belong to the engine's account are right, whoever root is; afterwards root is root again."""
     given = stored(tmp_path)
-    for path in (given.config.store, given.config.keys, *given.config.keys.iterdir(), tmp_path / "var"):
+    for path in (tmp_path / "var", *(tmp_path / "var").rglob("*")):
         os.chown(path, 65_534, 65_534)
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o011)
     found = keys(structs.replace(given, account=account(65_534)))
     assert [(one.state, one.place) for one in found] == [("ok", "keys")]
     assert os.geteuid() == 0
+    assert {path.stat().st_uid for path in (tmp_path / "var").rglob("*")} == {65_534}
     assert codes(keys(given)) != {}  # as root: they belong to another account
