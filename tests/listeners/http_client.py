@@ -10,6 +10,7 @@ from engine.listeners.http import HttpListener, HttpSettings
 from tests.listeners.place import Place, Sender
 
 FHIR = "application/fhir+json"
+BODY = b'{"resourceType":"AuditEvent"}'
 
 
 class Answer:
@@ -80,3 +81,8 @@ class Server(Place[HttpListener, Peer]):
     """Starts listeners and peers, and ends them with the test."""
 
     listener, settings, peer = HttpListener, HttpSettings, Peer
+
+
+async def said(place: Server, data: bytes) -> Answer:
+    """The answer to one request on a connection of its own."""
+    return await (await place.connect()).ask(data)

@@ -10,8 +10,10 @@ from typing import Any
 
 from engine.listeners.listener import PlainCounters
 from engine.listeners.smtp import SmtpListener, SmtpSettings
+from engine.receipt import Receipt
 from engine.tls import TlsSettings
-from tests.listeners.conformance import MAX_MESSAGE_BYTES, ConnectedHarness, FakePipeline
+from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline
+from tests.listeners.waiting_sender import WaitingSender
 
 JOURNAL = "journal@jauge.example"
 
@@ -151,19 +153,20 @@ class Place:
         assert self.tally.connections == 0
 
 
-class SmtpHarness(ConnectedHarness):
-    """A mail server with one connection, that waits for each reply and connects again when it was closed."""
+def journal(held: bool = False, receipt: Receipt | None = None) -> FakePipeline:
+    """An engine that knows mails by their Message-ID."""
+    return FakePipeline(held, name=name_of, **({"receipt": lambda payload: receipt} if receipt else {}))
+
+
+class SmtpHarness(WaitingSender[Peer]):
+    """A mail server with one connection."""
 
     def __init__(
         self, transport: str = "plain", tls: TlsSettings | None = None, own: ssl.SSLContext | None = None
     ) -> None:
+        super().__init__()
         self.settings = {"transport": transport, "tls": tls}
         self.own = own
-        self.listener: SmtpListener | None = None
-        self.peer: Peer | None = None
-        self.known: list[str] = []
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self.sending: asyncio.Task[None] | None = None
 
     def message(self, name: str, size: int = 0) -> bytes:
         """See :class:`Harness`."""
@@ -177,8 +180,8 @@ class SmtpHarness(ConnectedHarness):
         """See :class:`Harness`."""
         return name_of(payload)
 
-    async def start(self, pipeline: FakePipeline, idle_timeout_seconds: float = 60.0) -> None:
-        """See :class:`Harness`."""
+    def made(self, pipeline: FakePipeline, idle_timeout_seconds: float) -> SmtpListener:
+        """See :class:`WaitingSender`."""
         settings = SmtpSettings(
             port=0,
             recipients=(JOURNAL,),
@@ -186,16 +189,10 @@ class SmtpHarness(ConnectedHarness):
             idle_timeout_seconds=idle_timeout_seconds,
             **self.settings,  # type: ignore[arg-type]
         )
-        self.listener = SmtpListener("test", settings, pipeline, PlainCounters())
-        await self.listener.start()
-        await self.forget()
-        self.peer = await self.connect()
-        self.queue = asyncio.Queue()
-        self.sending = asyncio.ensure_future(self.work())
+        return SmtpListener("test", settings, pipeline, PlainCounters())
 
     async def connect(self) -> Peer:
-        """A new connection."""
-        assert self.listener
+        """See :class:`WaitingSender`."""
         if self.settings["transport"] == "tls":
             return await Peer.connect(self.listener.port, self.own)
         peer = await Peer.connect(self.listener.port)
@@ -203,59 +200,13 @@ class SmtpHarness(ConnectedHarness):
             await peer.secure(self.own)
         return peer
 
-    async def work(self) -> None:
-        """Send what is offered."""
-        while True:
-            payload = await self.queue.get()
-            reply = ""
-            with contextlib.suppress(ConnectionError):
-                self.peer = self.peer or await self.connect()
-                reply = await self.peer.give(payload)
-            if reply.startswith("250"):
-                self.known.append(self.name(payload))
-            elif not reply.startswith(("4", "5")) or reply.startswith("421"):
-                self.peer = None
-
-    async def forget(self) -> None:
-        """Stop sending."""
-        if self.sending:
-            self.sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.sending
-        if self.peer:
-            await self.peer.close()
-        self.peer = self.sending = None
-
-    async def stop(self) -> None:
-        """See :class:`Harness`."""
-        assert self.listener
-        await self.listener.stop()
-
-    async def offer(self, *payloads: bytes) -> None:
-        """See :class:`Harness`."""
-        for payload in payloads:
-            self.queue.put_nowait(payload)
+    async def give(self, peer: Peer, payload: bytes) -> tuple[bool, bool]:
+        """See :class:`WaitingSender`."""
+        reply = await peer.give(payload)
+        return reply.startswith("250"), reply.startswith(("2", "4", "5")) and not reply.startswith("421")
 
     async def begin(self, payload: bytes) -> None:
         """See :class:`ConnectedHarness`."""
         assert self.peer
         assert (await self.peer.envelope()).startswith("354")
         await self.peer.write(payload[:-2])
-
-    async def closed(self) -> None:
-        """See :class:`ConnectedHarness`."""
-        assert self.peer
-        await self.peer.end()
-
-    async def acknowledged(self) -> list[str]:
-        """See :class:`Harness`."""
-        return self.known
-
-    async def settle(self) -> None:
-        """See :class:`Harness`."""
-        await asyncio.sleep(0.05)
-
-    async def close(self) -> None:
-        """See :class:`Harness`."""
-        await self.forget()
-        await self.stop()

@@ -18,10 +18,9 @@ from engine.errors import ConfigError
 from engine.listeners import http_connection
 from engine.tokens import Tokens
 from tests.listeners.conformance import FakePipeline, until
-from tests.listeners.http_client import FHIR, Server, post
+from tests.listeners.http_client import BODY, FHIR, Server, post
 from tests.listeners.test_mllp_tls import client, files
 
-BODY = b'{"resourceType":"AuditEvent"}'
 TOKEN = "invented-token-of-the-tests-1"
 OTHER = "invented-token-of-the-tests-2"
 

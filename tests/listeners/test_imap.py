@@ -2,119 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from engine.errors import ConfigError
 from engine.listeners import mailbox
-from engine.listeners.imap import ImapListener, ImapSettings, problems
-from engine.listeners.listener import PlainCounters
-from tests.listeners.conformance import (
-    ACCEPTED,
-    MAX_MESSAGE_BYTES,
-    REFUSED,
-    UNAVAILABLE,
-    Conformance,
-    FakePipeline,
-    Harness,
-    control_id,
-    until,
-)
-from tests.listeners.imap_server import PASSWORD, USER, Connection, ImapServer, Mailbox
-
-
-class ImapHarness(Harness):
-    """A mailbox that fills; a mail may be forgotten once the position on disk is behind it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.server = ImapServer()
-        self.tally = PlainCounters()
-        self.listener: ImapListener | None = None
-        self.given = FakePipeline()
-        self.offered: list[str] = []
-        self.password = folder / "password"
-        self.password.write_text(PASSWORD + "\n", encoding="utf-8")
-        self.password.chmod(0o600)
-
-    def settings(self, **more: Any) -> ImapSettings:
-        """Settings that fit; ``more``: others."""
-        return ImapSettings(
-            **{
-                "host": "127.0.0.1",
-                "port": self.server.port,
-                "transport": "plain",
-                "user": USER,
-                "password_file": self.password,
-                "state": self.folder / "state",
-                "idle_seconds": 5,
-                "poll_seconds": 0.02,
-                "timeout_seconds": 5,
-                "reconnect_seconds": 0.1,
-                "max_message_bytes": MAX_MESSAGE_BYTES,
-                **more,
-            }
-        )
-
-    async def start(self, pipeline: FakePipeline, **more: Any) -> None:
-        """See :class:`Harness`; ``more``: other settings."""
-        if not self.server.port:
-            await self.server.start()
-        self.given = pipeline
-        self.listener = ImapListener("test", self.settings(**more), pipeline, self.tally)
-        await self.listener.start()
-
-    async def stop(self) -> None:
-        """See :class:`Harness`."""
-        if self.listener:
-            await self.listener.stop()
-
-    async def close(self) -> None:
-        """See :class:`Harness`."""
-        await self.stop()
-        await self.server.stop()
-        assert self.tally.connections == 0
-
-    async def offer(self, *payloads: bytes) -> None:
-        """One mail for each message; what is in the mailbox is not put there again."""
-        for payload in payloads:
-            if control_id(payload) not in self.offered:
-                self.offered.append(control_id(payload))
-                self.server.inbox.add(payload)
-
-    def position(self, name: str = "INBOX") -> int:
-        """The position in a mailbox, on disk."""
-        try:
-            state = json.loads((self.folder / "state" / "test.json").read_bytes())
-        except FileNotFoundError:
-            return 0
-        return max((mark["last"] for mark in state["marks"] if mark["mailbox"] == name), default=0)
-
-    async def acknowledged(self) -> list[str]:
-        """See :class:`Harness`."""
-        taken = {uid: mail for uid, mail in self.server.inbox.mails.items() if uid <= self.position()}
-        return [control_id(taken[uid]) for uid in sorted(taken) if len(taken[uid]) <= MAX_MESSAGE_BYTES]
-
-    async def settle(self) -> None:
-        """See :class:`Harness`."""
-        await asyncio.sleep(0.1)
-
-    async def read(self, *expected: bytes) -> None:
-        """Wait until the pipeline has exactly these mails, and a little more to see that none comes twice."""
-        await until(lambda: len(self.given.payloads) >= len(expected))
-        await asyncio.sleep(0.05)
-        assert self.given.payloads == list(expected)
-
-    def verbs(self) -> set[str]:
-        """The commands that were given."""
-        return {verb for verb, _ in self.server.commands}
+from tests.listeners.conformance import ACCEPTED, REFUSED, UNAVAILABLE, Conformance, FakePipeline, Harness, until
+from tests.listeners.imap_harness import ImapHarness
+from tests.listeners.imap_server import USER, Connection, Mailbox, anybody
 
 
 @pytest.fixture(autouse=True)
@@ -247,7 +144,7 @@ class TestMailbox:
         before = (harness.folder / "state" / "test.json").read_bytes()
         assert USER.encode() not in before
         harness.server.password = ""
-        harness.server.bend = _anybody
+        harness.server.bend = anybody
         await harness.start(FakePipeline(), user="other@ch-fictif.mssante.fr")
         await harness.read(b"one")
 
@@ -363,145 +260,6 @@ class TestMailbox:
         await harness.stop()
 
 
-class TestLogin:
-    """Who reads the mail."""
-
-    @pytest.mark.parametrize("capabilities", ["IMAP4rev1", "IMAP4rev1 AUTH=PLAIN"])
-    async def test_password(self, harness: ImapHarness, capabilities: str) -> None:
-        """A password with quotes and backslashes goes through, quoted or in base64."""
-        harness.server.capabilities = capabilities
-        harness.server.inbox.add(b"one")
-        await harness.start(FakePipeline())
-        await harness.read(b"one")
-
-    async def test_password_beyond_ascii(self, harness: ImapHarness) -> None:
-        """A password that LOGIN cannot carry goes by AUTHENTICATE PLAIN, and to nobody who does not offer it."""
-        harness.server.password = "mot de passé"
-        harness.password.write_text("mot de passé", encoding="utf-8")
-        harness.server.capabilities = "IMAP4rev1"
-        harness.server.inbox.add(b"one")
-        await harness.start(FakePipeline())
-        await until(lambda: harness.tally.rejected_total.get("imap-login", 0) > 0)
-        assert "LOGIN" not in harness.verbs()
-        harness.server.capabilities = "IMAP4rev1 AUTH=PLAIN"
-        await harness.read(b"one")
-
-    async def test_token(self, harness: ImapHarness) -> None:
-        """A refused token ends the login; the file is read again, and the new one holds."""
-        harness.server.password = "new"
-        harness.password.write_text("old")
-        harness.server.inbox.add(b"one")
-        await harness.start(FakePipeline(), password_file=None, token_file=harness.password)
-        await until(lambda: harness.tally.rejected_total.get("imap-login", 0) > 0)
-        harness.password.write_text("new")
-        await harness.read(b"one")
-
-    async def test_refused_logins_are_not_repeated_quickly(self, harness: ImapHarness) -> None:
-        """A wrong password is not tried again before reconnect_seconds: accounts are locked by less."""
-        harness.password.write_text("wrong")
-        await harness.start(FakePipeline(), reconnect_seconds=3600)
-        await until(lambda: harness.tally.rejected_total == {"imap-login": 1})
-        await asyncio.sleep(0.2)
-        assert harness.server.connections == 1
-
-    async def test_logins_that_cannot_be_judged(self, harness: ImapHarness) -> None:
-        """A server whose directory is away says nothing of the password: the login is tried again soon."""
-        refusals = 3
-
-        async def away(connection: Connection, verb: str, argument: str) -> bool:
-            nonlocal refusals
-            if verb == "AUTHENTICATE" and refusals:
-                refusals -= 1
-                await connection.ok("[UNAVAILABLE] later", "NO")
-                return True
-            return False
-
-        harness.server.bend = away
-        harness.server.inbox.add(b"one")
-        await harness.start(FakePipeline(), reconnect_seconds=3600)
-        await harness.read(b"one")
-        assert harness.tally.rejected_total == {"imap-answer": 3}
-
-    async def test_password_file_in_the_middle_of_being_written(self, harness: ImapHarness) -> None:
-        """The former password holds while the file cannot be used."""
-        harness.server.inbox.add(b"one")
-        await harness.start(FakePipeline())
-        await harness.read(b"one")
-        harness.password.write_text("")
-        await harness.server.stop()
-        harness.server.inbox.add(b"two")
-        await harness.server.start()
-        await harness.read(b"one", b"two")
-
-
-class TestSettings:
-    """What is told before anything runs."""
-
-    @pytest.mark.parametrize(
-        ("more", "words"),
-        [
-            ({"host": "imap.example"}, "plain is for this machine only"),
-            ({"password_file": None}, "nothing says who reads the mail"),
-            ({"token_file": Path("t")}, "not both"),
-            ({"user": ""}, "needs its user"),
-            ({"mailboxes": ("INBOX", "INBOX")}, "named twice"),
-        ],
-    )
-    def test_wrong_together(self, tmp_path: Path, more: dict[str, Any], words: str) -> None:
-        """Settings that cannot work together are refused, with the mend."""
-        with pytest.raises(ValueError, match=words):
-            ImapHarness(tmp_path).settings(**more)
-
-    def test_control_characters(self, tmp_path: Path) -> None:
-        """A user or a mailbox with a line end in it is no setting."""
-        settings = msgspec.to_builtins(ImapHarness(tmp_path).settings(), enc_hook=str)
-        for more in ({"user": "a\r\nb"}, {"mailboxes": ["a\nb"]}):
-            with pytest.raises(msgspec.ValidationError):
-                msgspec.convert(settings | more, ImapSettings, dec_hook=lambda kind, value: kind(value))
-
-    async def test_files(self, harness: ImapHarness) -> None:
-        """A password file that others may read, or that is missing, empty or two-faced, is an error that names it."""
-        for content, mode, words in (
-            ("secret", 0o644, "others than its owner"),
-            ("", 0o600, "holds no secret"),
-            ("a\x00b", 0o600, "control characters"),
-        ):
-            harness.password.write_text(content)
-            harness.password.chmod(mode)
-            (found,) = problems(harness.settings())
-            assert words in str(found)
-            assert "secret\n" not in str(found)
-            with pytest.raises(ConfigError, match="password"):
-                await harness.start(FakePipeline())
-        harness.password.unlink()
-        (found,) = problems(harness.settings())
-        assert "does not exist" in str(found)
-
-    async def test_positions_that_cannot_be_kept(self, harness: ImapHarness) -> None:
-        """A folder in which nothing can be written is told at the start."""
-        (harness.folder / "state").write_text("a file")
-        with pytest.raises(ConfigError, match="positions cannot be kept"):
-            await harness.start(FakePipeline())
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"{",
-            b"[]",
-            b'{"salt":"x","marks":[]}',
-            b'{"salt":"%b","marks":[{"account":"a","mailbox":"INBOX","last":-1}]}' % (b"0" * 32),
-        ],
-    )
-    async def test_damaged_positions(self, harness: ImapHarness, content: bytes) -> None:
-        """Positions that cannot be read are begun anew: what is read twice counts once."""
-        (harness.folder / "state").mkdir()
-        (harness.folder / "state" / "test.json").write_bytes(content)
-        harness.server.inbox.add(b"one")
-        await harness.start(FakePipeline())
-        await harness.read(b"one")
-        await until(lambda: harness.position() == 1)
-
-
 async def test_nothing_of_a_mail_is_logged(harness: ImapHarness, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the level, no library writes a mail, an address, a password or a word of the server into the log."""
     caplog.set_level(logging.DEBUG)
@@ -519,12 +277,3 @@ async def test_nothing_of_a_mail_is_logged(harness: ImapHarness, caplog: pytest.
     assert "CANARY" not in caplog.text
     assert USER not in caplog.text
     assert "quoted" not in caplog.text
-
-
-async def _anybody(connection: Connection, verb: str, argument: str) -> bool:
-    """A server that lets everybody in."""
-    if verb == "AUTHENTICATE":
-        await connection.send("+ \r\n")
-        await connection.line()
-        await connection.ok()
-    return verb == "AUTHENTICATE"

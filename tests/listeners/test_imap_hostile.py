@@ -19,8 +19,8 @@ from engine.listeners.imap_protocol import ImapError, Protocol
 from engine.parsers import imap
 from engine.tls import ClientTlsSettings
 from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline, until
+from tests.listeners.imap_harness import ImapHarness
 from tests.listeners.imap_server import Connection, Mailbox
-from tests.listeners.test_imap import ImapHarness
 
 Act = Callable[[Connection], Awaitable[None]]
 

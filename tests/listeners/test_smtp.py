@@ -1,17 +1,13 @@
-"""The SMTP journal, over real sockets."""
+"""The SMTP journal, over real sockets: what it replies, what it takes, what cannot work."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import smtplib
-import socket
 from collections.abc import AsyncIterator
-from email.message import EmailMessage
 from pathlib import Path
 
-import aiosmtplib
 import pytest
 
 from engine.errors import ConfigError
@@ -21,7 +17,7 @@ from engine.listeners.smtp import SmtpListener, SmtpSettings
 from engine.receipt import Receipt
 from engine.tls import TlsSettings
 from tests.listeners.conformance import REFUSED, UNAVAILABLE, ConnectedConformance, FakePipeline, until
-from tests.listeners.smtp_peer import JOURNAL, Peer, Place, SmtpHarness, mail, name_of, stuffed
+from tests.listeners.smtp_peer import JOURNAL, Peer, Place, SmtpHarness, journal, mail, stuffed
 
 
 class TestConformance(ConnectedConformance):
@@ -41,11 +37,6 @@ async def place() -> AsyncIterator[Place]:
     place = Place()
     yield place
     await place.close()
-
-
-def journal(held: bool = False, receipt: Receipt | None = None) -> FakePipeline:
-    """An engine that knows mails by their Message-ID."""
-    return FakePipeline(held, name=name_of, **({"receipt": lambda payload: receipt} if receipt else {}))
 
 
 class TestReplies:
@@ -269,240 +260,6 @@ class TestSize:
         payload = mail("A1") + b"z" * 2_000_000 + b"\r\n.\xff" + b"w" * 70_000 + b"\r\n"
         assert (await peer.give(payload)).startswith("250")
         assert pipeline.payloads == [payload]
-
-
-FALSE_ENDS = (b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n.\n", b"\r\n\0.\r\n", b"\r\r\n.\r\r\n")
-
-
-@pytest.mark.parametrize("false_end", FALSE_ENDS)
-@pytest.mark.parametrize("whole", [True, False])
-async def test_smuggling(place: Place, false_end: bytes, whole: bool) -> None:
-    """A mail inside a mail stays in it, whatever stands before it, in one packet or byte by byte."""
-    pipeline = journal()
-    await place.listen(pipeline)
-    peer = await place.connect()
-    assert (await peer.envelope()).startswith("354")
-    inner = b"MAIL FROM:<x@y.example>\r\nRCPT TO:<%b>\r\nDATA\r\n" % JOURNAL.encode() + mail("B1")
-    data = mail("A1") + b"text" + false_end + inner + b"\r\n.\r\n"
-    for part in (data,) if whole else (data[at : at + 1] for at in range(len(data))):
-        await peer.write(part)
-    assert (await peer.reply()).startswith("250")
-    assert (await peer.ask("NOOP")).startswith("250")
-    assert len(pipeline.payloads) == 1
-    assert pipeline.payloads[0].startswith(mail("A1") + b"text")
-    assert pipeline.payloads[0].endswith(inner + b"\r\n")
-
-
-class TestPipelining:
-    """Senders that do not wait."""
-
-    async def test_whole_sessions_in_one_packet(self, place: Place) -> None:
-        """Commands and mails that come at once are answered one by one, in order, each mail after its commit."""
-        pipeline = journal(held=True)
-        await place.listen(pipeline)
-        peer = await place.connect()
-        await peer.greet()
-        envelope = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<%b>\r\nDATA\r\n" % JOURNAL.encode()
-        await peer.write(b"".join(envelope + stuffed(mail(f"A{n}")) for n in range(3)) + b"QUIT\r\n")
-        for number in range(3):
-            assert [(await peer.reply())[:3] for _ in range(3)] == ["250", "250", "354"]
-            await until(lambda number=number: len(pipeline.payloads) == number + 1)  # type: ignore[misc]
-            pipeline.release()
-            assert (await peer.reply())[:3] == "250"
-        assert (await peer.reply())[:3] == "221"
-        assert pipeline.payloads == [mail(f"A{n}") for n in range(3)]
-
-    async def test_a_flood_of_commands_gives_way(self, place: Place) -> None:
-        """A peer that pipelines thousands of commands does not keep another one from being served."""
-        await place.listen(journal())
-        flood, other = await place.connect(), await place.connect()
-        count = 20_000
-
-        async def drain() -> None:
-            await flood.reader.readexactly(count * len(b"250 OK\r\n"))
-
-        flooding = asyncio.ensure_future(drain())
-        flood.writer.write(b"NOOP\r\n" * count)
-        await asyncio.sleep(0)
-        assert (await other.give(mail("A1"))).startswith("250")
-        assert not flooding.done()
-        await flooding
-
-
-class TestPeers:
-    """Who may come, and how often."""
-
-    async def test_connections_in_all(self, place: Place) -> None:
-        """One connection too many is told to come back, and one that ended gives its place back."""
-        await place.listen(journal(), max_connections=2)
-        first = await place.connect()
-        await place.connect()
-        assert (await place.connect()).greeting[:3] == "421"
-        assert place.tally.turned_away_total == 1
-        await first.ask("QUIT")
-        await until(lambda: place.tally.connections == 1)
-        assert (await place.connect()).greeting[:3] == "220"
-
-    async def test_connections_of_one(self, place: Place) -> None:
-        """One address has not more than its share of them."""
-        await place.listen(journal(), max_connections_per_peer=1)
-        await place.connect()
-        assert (await place.connect()).greeting[:3] == "421"
-
-    async def test_networks(self, place: Place) -> None:
-        """An address of no network that was given may not send."""
-        await place.listen(journal(), networks=("10.0.0.0/8", "192.0.2.7"))
-        peer = await place.connect()
-        assert peer.greeting == "554 5.7.1 This address may not send here"
-        assert await peer.end() == b""
-        await place.listen(journal(), networks=("127.0.0.0/8",))
-        assert (await place.connect()).greeting[:3] == "220"
-
-    async def test_pace(self, place: Place) -> None:
-        """Beyond so many mails a minute a sender is told to come back later, and keeps its mail."""
-        pipeline = journal()
-        await place.listen(pipeline, messages_per_minute=2)
-        peer = await place.connect()
-        replies = [await peer.give(mail(f"A{n}")) for n in range(3)]
-        assert [reply[:3] for reply in replies] == ["250", "250", "450"]
-        assert place.tally.rejected_total == {"smtp-rate": 1}
-        assert pipeline.ids == ["A0", "A1"]
-
-
-class TestTime:
-    """Peers that take too long."""
-
-    async def test_drop_by_drop(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A mail that comes, but too slowly, holds its place no longer than its size allows."""
-        monkeypatch.setattr(smtp_session, "MIN_BYTES_PER_SECOND", 1e9)
-        pipeline = journal()
-        await place.listen(pipeline, idle_timeout_seconds=0.3)
-        peer = await place.connect()
-        assert (await peer.envelope()).startswith("354")
-
-        async def drip() -> None:
-            with contextlib.suppress(ConnectionError):
-                while True:
-                    await peer.write(b"x\r\n")
-                    await asyncio.sleep(0.02)
-
-        dripping = asyncio.ensure_future(drip())
-        await until(lambda: place.tally.connections == 0)
-        dripping.cancel()
-        assert place.tally.idle_closed_total == 1
-        assert place.tally.rejected_total == {"truncated": 1}
-        assert pipeline.payloads == []
-
-    async def test_last_word(self, place: Place) -> None:
-        """A silent peer is told why it is let go."""
-        await place.listen(journal(), idle_timeout_seconds=0.1)
-        peer = await place.connect()
-        assert await peer.end() == b"421 4.4.2 Timeout\r\n"
-
-    async def test_peer_that_reads_nothing(self, place: Place) -> None:
-        """A peer that sends commands and reads no reply is let go, and costs a bounded memory."""
-        listener = await place.listen(journal(), idle_timeout_seconds=0.5)
-        plain = socket.socket()
-        plain.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
-        )  # before it connects: it bounds what the kernel takes
-        plain.connect(("127.0.0.1", listener.port))
-        plain.setblocking(False)
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            await asyncio.wait_for(loop.sock_sendall(plain, b"EHLO a\r\n" * 500_000), 20)
-        await until(lambda: place.tally.connections == 0)
-        plain.close()
-        assert place.tally.idle_closed_total == 1
-
-
-class TestLeaving:
-    """Peers that go in the middle."""
-
-    async def test_in_the_middle_of_a_mail(self, place: Place) -> None:
-        """A mail without its end is not taken, and is counted."""
-        pipeline = journal()
-        await place.listen(pipeline)
-        peer = await place.connect()
-        assert (await peer.envelope()).startswith("354")
-        await peer.write(mail("A1"))
-        await peer.close()
-        await until(lambda: place.tally.connections == 0)
-        assert place.tally.rejected_total == {"truncated": 1}
-        assert pipeline.payloads == []
-
-    async def test_before_the_reply(self, place: Place) -> None:
-        """A mail that is whole is kept even when nobody waits for the reply; its sender will send it again."""
-        pipeline = journal(held=True)
-        await place.listen(pipeline, idle_timeout_seconds=0.2)
-        peer = await place.connect()
-        assert (await peer.envelope()).startswith("354")
-        await peer.write(stuffed(mail("A1")))
-        await until(lambda: pipeline.ids == ["A1"])
-        await peer.close()
-        await until(lambda: place.tally.connections == 0)
-        pipeline.release()
-        await asyncio.sleep(0.4)
-        assert place.tally.rejected_total == {}
-        assert place.tally.idle_closed_total == 0
-
-    async def test_stop_in_the_middle_of_a_mail(self, place: Place) -> None:
-        """A stop does not wait for the end of a mail: its sender is told, and keeps it."""
-        pipeline = journal()
-        listener = await place.listen(pipeline)
-        peer = await place.connect()
-        assert (await peer.envelope()).startswith("354")
-        await listener.stop()
-        assert await peer.end() == b"421 4.3.2 Service shutting down\r\n"
-        assert pipeline.payloads == []
-
-    async def test_stop_does_not_wait_for_ever(self, place: Place) -> None:
-        """After the grace a session is left without its answer."""
-        pipeline = journal(held=True)
-        listener = await place.listen(pipeline)
-        peer = await place.connect()
-        giving = asyncio.ensure_future(peer.give(mail("A1")))
-        await until(lambda: pipeline.ids == ["A1"])
-        await listener.stop(0.05)
-        assert await giving == ""
-        pipeline.release()
-
-
-class TestSenders:
-    """The libraries that people write senders with."""
-
-    async def test_smtplib(self, place: Place) -> None:
-        """The standard library's, with dots and long lines."""
-        pipeline = journal()
-        listener = await place.listen(pipeline)
-        payload = mail("A1") + b".\r\n..\r\n" + b"x" * 5000 + b"\r\n.end\r\n"
-
-        def send() -> None:
-            with smtplib.SMTP("127.0.0.1", listener.port, timeout=60) as sender:
-                assert sender.sendmail("a@b.example", [JOURNAL], payload) == {}
-                with pytest.raises(smtplib.SMTPRecipientsRefused):
-                    sender.sendmail("a@b.example", ["other@b.example"], payload)
-
-        await asyncio.to_thread(send)
-        assert pipeline.payloads == [payload]
-
-    async def test_aiosmtplib(self, place: Place) -> None:
-        """The asynchronous one, with an address and a subject beyond ASCII (SMTPUTF8, 8BITMIME)."""
-        pipeline = journal()
-        listener = await place.listen(pipeline)
-        message = EmailMessage()
-        message["From"] = "hélène@ch-fictif.mssante.fr"
-        message["To"] = "cabinet@cabinet-fictif.mssante.fr"
-        message["Subject"] = "Résumé d'hospitalisation"
-        message["Message-ID"] = "<A1@ch-fictif.mssante.fr>"
-        message.set_content("Été", cte="8bit")
-        errors, reply = await aiosmtplib.send(
-            message, hostname="127.0.0.1", port=listener.port, recipients=[JOURNAL], start_tls=False
-        )
-        assert errors == {}
-        assert reply == "2.6.0 Kept"
-        assert pipeline.ids == ["A1"]
-        assert "hélène".encode() in pipeline.payloads[0]
 
 
 async def test_nothing_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
