@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from engine import resources
 from engine.commands import own_certificate, watchers
 from engine.commands.answers import EXAMPLE_FINESS, Answers
 from engine.commands.example import Example, quoted
+from engine.commands.stage import Stage, new_secret
 from engine.errors import ConfigError
 from engine.strict import Place
 
@@ -67,14 +67,17 @@ def init(
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if made:
+            folder.chmod(0o755)
         aside = Path(tempfile.mkdtemp(prefix=".init-", dir=folder))
     except OSError as error:
         reason = (error.strerror or "no such folder").lower()
         raise RefusedError(f"{folder}: cannot write here: {reason}; give another folder, or write as root") from None
     written = False
     try:
-        files = _write(aside, answers, owner)
-        names = sorted({name.split("/")[0] for name in files}, key=lambda name: name == CONFIGURATION)
+        stage = Stage(aside, owner)
+        _write(stage, answers)
+        names = sorted({name.split("/")[0] for name in stage.files}, key=lambda name: name == CONFIGURATION)
         there = [name for name in names if os.path.lexists(folder / name)]
         if there:
             raise RefusedError(
@@ -92,7 +95,7 @@ def init(
         shutil.rmtree(aside, ignore_errors=True)
         if made and not written:
             folder.rmdir()
-    return Written(folder, files, answers)
+    return Written(folder, stage.files, answers)
 
 
 def for_the_service(folder: Path) -> bool:
@@ -119,75 +122,50 @@ def _take_place(aside: Path, folder: Path, names: list[str]) -> None:
         raise
 
 
-def _write(folder: Path, answers: Answers, owner: tuple[int, int] | None) -> dict[str, str]:
-    """Everything, in an empty folder; file -> what it is."""
-    files: dict[str, str] = {}
-
-    def put(name: str, text: str, what: str) -> None:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-        (folder / name).chmod(0o644)
-        files[name] = what
-
-    def private(name: str, text: str) -> Path:
-        place = folder / name
-        place.parent.mkdir(exist_ok=True)
-        with open(place, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(text)
-        return place
-
-    def secret(name: str, what: str, text: str = "") -> None:
-        place = private(name, text or secrets.token_urlsafe(24) + "\n")
-        place.parent.chmod(0o700)
-        if owner is not None:
-            os.chown(place, *owner)
-            os.chown(place.parent, *owner)
-        files[name] = what
-
-    put(CONFIGURATION, configuration(answers), "the configuration; its comments explain every choice")
-    example = resources.path("applications.csv").read_text(encoding="utf-8")
-    put("applications.csv", example, "an example: write your applications in it (P1.1, P1.3)")
+def _write(stage: Stage, answers: Answers) -> None:
+    """Everything, into an empty folder."""
+    stage.put(CONFIGURATION, configuration(answers), "the configuration; its comments explain every choice")
+    stage.put(
+        "applications.csv", _shipped("applications.csv"), "an example: write your applications in it (P1.1, P1.3)"
+    )
     if answers.domain:
-        example = resources.path("correspondents.csv").read_text(encoding="utf-8")
-        put("correspondents.csv", example, "an example: write your correspondents in it (D6.2, D6.3, DS4.1)")
-    token = secrets.token_urlsafe(24) + "\n"
-    if answers.guarded:
-        secret(_PASSWORD, "password of the page, for people (any user name)")
-        secret(_TOKEN, "token of the metrics, for Prometheus", token)
-    if answers.trace == "fhir":
-        secret(_FHIR, "token that the platform must show (Authorization: Bearer)")
-    if answers.own_certificate:
-        certificate, key = (text.decode() for text in own_certificate.make(answers.web.host))
-        secret(str(_KEY), "", key)
-        secret(
-            str(_CERTIFICATE),
-            "this machine's own certificate (two years): one of your authority is better",
-            certificate,
-        )
-        put(f"prometheus/{watchers.AUTHORITY}", certificate, "")
-    if answers.trace == "log":
-        for file in sorted(resources.path("logs").iterdir()):
-            put(f"logs/{file.name}", file.read_text(encoding="utf-8"), "")
-        files["logs/platform-json.yaml"] = "how the lines of the log are read; docs/traces.md"
-    if answers.trace_path is None and answers.trace in {"log", "captures"}:
-        (folder / _INCOMING).mkdir()
-        files[f"{_INCOMING}/"] = "where the platform writes: or change `path` to its own folder"
+        what = "an example: write your correspondents in it (D6.2, D6.3, DS4.1)"
+        stage.put("correspondents.csv", _shipped("correspondents.csv"), what)
     for name, text in watchers.files(answers):
-        put(name, text, "")
-    files["prometheus/"] = (
+        stage.put(name, text)
+    stage.files["prometheus/"] = (
         f"for Prometheus: reads {watchers.target(answers)}, with the alerts; copy it to /etc/prometheus"
     )
-    files["alertmanager/"] = "for Alertmanager: write the addresses that are told"
-    files["grafana/"] = "for Grafana: dashboards and their provisioning"
+    stage.files["alertmanager/"] = "for Alertmanager: write the addresses that are told"
+    stage.files["grafana/"] = "for Grafana: dashboards and their provisioning"
     if answers.guarded:
-        private(f"prometheus/{watchers.TOKEN}", token)
-    return files
+        token = new_secret()
+        stage.secret(_PASSWORD, new_secret(), "password of the page, for people (any user name)")
+        stage.secret(_TOKEN, token, "token of the metrics, for Prometheus")
+        stage.private(f"prometheus/{watchers.TOKEN}", token)
+    if answers.own_certificate:
+        certificate, key = (text.decode() for text in own_certificate.make(answers.web.host))
+        what = "this machine's own certificate (two years): one of your authority is better"
+        stage.secret(str(_KEY), key)
+        stage.secret(str(_CERTIFICATE), certificate, what)
+        stage.put(f"prometheus/{watchers.AUTHORITY}", certificate)
+    if answers.trace == "fhir":
+        stage.secret(_FHIR, new_secret(), "token that the platform must show (Authorization: Bearer)")
+    if answers.trace == "log":
+        for file in sorted(resources.path("logs").iterdir()):
+            stage.put(f"logs/{file.name}", file.read_text(encoding="utf-8"))
+        stage.files["logs/platform-json.yaml"] = "how the lines of the log are read; docs/traces.md"
+    if answers.trace_path is None and answers.trace in {"log", "captures"}:
+        stage.make(_INCOMING, "where the platform writes: or change `path` to its own folder")
+
+
+def _shipped(name: str) -> str:
+    return resources.path(name).read_text(encoding="utf-8")
 
 
 def configuration(answers: Answers) -> str:
     """The text of jauge.yaml."""
-    shipped = resources.path("jauge.yaml").read_text(encoding="utf-8")
-    example = Example(shipped.replace(f'"{EXAMPLE_FINESS}"', f'"{answers.finess}"'))
+    example = Example(_shipped(CONFIGURATION).replace(f'"{EXAMPLE_FINESS}"', f'"{answers.finess}"'))
     example.head(_HEAD.format(name=answers.name))
     if answers.data is not None:
         example.set(("store",), quoted(str(answers.data / "jauge.db")))

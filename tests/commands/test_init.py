@@ -248,6 +248,19 @@ def test_an_own_certificate_is_believed_by_who_has_it(tmp_path: Path) -> None:
         assert one.version() is not None, name
 
 
+def test_the_habits_of_who_runs_it_do_not_matter(tmp_path: Path) -> None:
+    """With a narrow umask too, the engine's account reads everything but what is another's secret."""
+    before = os.umask(0o077)
+    try:
+        assert jauge("init", tmp_path / "s", "--web", "0.0.0.0:9464", "--trace", "log").exit_code == 0
+    finally:
+        os.umask(before)
+    shut = [path for path in (tmp_path / "s").rglob("*") if not path.stat().st_mode & 0o004]
+    names = {"secrets", "web.password", "web.token", "tls", "jauge.crt", "jauge.key", "jauge.token"}
+    assert {path.name for path in shut} == names
+    assert (tmp_path / "s").stat().st_mode & 0o777 == 0o755
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another account")
 def test_the_secrets_are_the_services(tmp_path: Path) -> None:
     """Run as root, the secrets are given to the account that reads them."""
