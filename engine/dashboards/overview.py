@@ -91,7 +91,7 @@ def _feeds_count() -> Json:
     state = q.feed_state(_ANY_FEED)
     return p.stat(
         "Flux",
-        "En retard : silencieux depuis plus longtemps que d’habitude à cette heure de la semaine. Muet : trois fois plus.",
+        "En retard : silencieux depuis plus longtemps que d’habitude à cette heure de la semaine. Muet : trois fois plus. À regarder : l’un ou l’autre, ou jamais vu.",
         Query(f"count({state} == 0) or vector(0)", "✔ vivants"),
         Query(f"count({state} > 0) or vector(0)", "▲ à regarder"),
         unit="none",

@@ -1,4 +1,4 @@
-"""Panels of a Grafana dashboard, as Grafana's JSON (the classic schema, which Grafana 10 to 13 load).
+"""Panels of a Grafana dashboard, as Grafana's JSON: the classic schema, whose types are those of @grafana/schema 13.
 
 Every panel has a unit and a description, asks the data source ``${datasource}``, and says with words what it says with a colour.
 Colours are those of Okabe and Ito, told apart by everybody.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from engine.cli import main
 from engine.dashboards import __main__ as generator
 from engine.metrics import catalogue
 from engine.metrics.families import FAMILIES
@@ -227,6 +230,16 @@ def test_every_metric_is_on_a_panel() -> None:
     """Every family of /metrics is on a dashboard, or in the list of those that are not, with the reason."""
     shown = {name for board in BOARDS.values() for name in metrics(board)}
     assert {family.name for family in FAMILIES} - shown == set(UNSHOWN)
+
+
+@pytest.mark.parametrize(("web", "scheme"), [("127.0.0.1:9470", "http"), ("0.0.0.0:9470", "https")])
+def test_links_of_a_new_engine_lead_to_its_page(tmp_path: Path, web: str, scheme: str) -> None:
+    """The dashboards that ``jauge init`` writes beside a configuration have links to the page as it is served: over TLS when it is."""
+    done = CliRunner().invoke(main, ["init", str(tmp_path / "s"), "--yes", "--web", web])
+    assert done.exit_code == 0, done.output
+    for path in (tmp_path / "s" / "grafana" / "dashboards").iterdir():
+        links = [text for text in strings(json.loads(path.read_text(encoding="utf-8"))) if re.match("https?://", text)]
+        assert {text.partition(":")[0] for text in links} == {scheme}
 
 
 def test_provisioning_names_what_is_there() -> None:

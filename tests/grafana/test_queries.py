@@ -11,7 +11,19 @@ import pytest
 
 from engine.metrics import catalogue
 from tests.e2e.prometheus import Prometheus, find
-from tests.grafana.interpolation import asked, boards, choices, opened, panels, selections, substituted, variables
+from tests.grafana import drawing
+from tests.grafana.interpolation import (
+    Answer,
+    Values,
+    asked,
+    boards,
+    choices,
+    opened,
+    panels,
+    selections,
+    substituted,
+    variables,
+)
 from tests.grafana.scene import OWN_TARGETS, Scene, played
 
 pytestmark = pytest.mark.skipif(
@@ -133,6 +145,23 @@ def _colours(prometheus: Prometheus, end: float) -> None:
     assert len(rates) == sum(each.kind == "rate" and not each.variant_of for each in known)
 
 
+def _drawn(scene: Scene, end: float) -> None:
+    """The preview of developers shows every panel of every dashboard, and says that it is one."""
+    for board in boards().values():
+        values = opened(board, scene.prometheus)
+
+        def ask(target: Any, held: Values) -> Answer:
+            return asked(target, held, scene.prometheus, scene.start, end)
+
+        html = drawing.dashboard(board, values, ask, (scene.start, end), "an aperçu")
+        assert "an aperçu" in html
+        assert not [
+            panel["title"]
+            for panel in panels(board)
+            if f"<h2>{panel['title']}</h2>" not in html and "repeat" not in panel
+        ]
+
+
 _RATES = 'jauge_indicator_ratio{window="rolling", indicator!~".+_.+", indicator!~"D6.2|P4.3|PS3.2|PS4.1"}'
 
 
@@ -153,6 +182,7 @@ async def test_every_query_is_answered(tmp_path: Path) -> None:
         assert {which[:2] for which in every} - {which[:2] for which in shown} <= hidden
         _then(scene.prometheus, now)
         _colours(scene.prometheus, end)
+        _drawn(scene, end)
 
 
 def test_a_name_is_looked_for_word_for_word() -> None:
