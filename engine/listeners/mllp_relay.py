@@ -58,6 +58,7 @@ class RelayListener:
         self._numbers: _Numbers | None = None
         self._watching: asyncio.Task[None] | None = None
         self._stopping = False
+        self._spawning = asyncio.Lock()
 
     @property
     def pid(self) -> int:
@@ -92,7 +93,8 @@ class RelayListener:
         if self._listening is None:
             return
         self._stopping = True
-        self._listening.close()
+        async with self._spawning:  # one that is being started again is told to stop as well
+            self._listening.close()
         self._listening = None
         loop = asyncio.get_running_loop()
         end = loop.time() + grace_seconds
@@ -160,8 +162,12 @@ class RelayListener:
                 return
             _log.error("relay-ended", feed=self.feed, exit_code=code)
             await asyncio.sleep(_AGAIN_SECONDS)
-            if not self._stopping:
-                await self._spawn()
+            async with self._spawning:
+                try:
+                    if not self._stopping:
+                        await self._spawn()
+                except OSError as error:  # no process, no memory: tried again
+                    _log.error("relay-not-started", feed=self.feed, error=error)
 
     async def _reap(self, seconds: float) -> None:
         """Wait for the end of the process, or end it."""
@@ -228,7 +234,7 @@ class _Numbers(asyncio.Protocol):
             for _ in range(count):
                 counters.rejected(code)
         if tally.faults:
-            _log.error("relay-fault", feed=self._feed, attempt=tally.faults)
+            _log.error("relay-fault", feed=self._feed, problems=tally.faults)
         if tally.ready:
             self.ready = True
             self.heard.set()
