@@ -131,16 +131,12 @@ class SyslogPost:
             await self._writer.drain()
 
 
-class HttpPost:
-    """POSTs over several connections that are kept open; each answer must be a success (2xx).
+class _Workers:
+    """Several connections that are kept open, each with one payload at a time."""
 
-    A payload is the fields of its head, an empty line and the body.
-    """
-
-    def __init__(self, host: str, port: int, path: str = "/fhir", connections: int = 3) -> None:
+    def __init__(self, host: str, port: int, connections: int) -> None:
         self.host = host
         self.port = port
-        self.path = path
         self.connections = connections
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
         self._workers: list[asyncio.Task[None]] = []
@@ -157,7 +153,9 @@ class HttpPost:
     async def send(self, payload: bytes) -> None:
         """Hands one payload to a connection that is free; raises what a connection failed with."""
         while True:
-            self._failed()
+            for worker in self._workers:
+                if worker.done():
+                    worker.result()
             try:
                 return await asyncio.wait_for(self._queue.put(payload), 1)
             except TimeoutError:
@@ -169,10 +167,20 @@ class HttpPost:
             await self._queue.put(None)
         await asyncio.gather(*self._workers)
 
-    def _failed(self) -> None:
-        for worker in self._workers:
-            if worker.done():
-                worker.result()
+    async def _work(self) -> None:
+        """Sends what is in the queue up to the next None."""
+        raise NotImplementedError
+
+
+class HttpPost(_Workers):
+    """POSTs over several connections; each answer must be a success (2xx).
+
+    A payload is the fields of its head, an empty line and the body.
+    """
+
+    def __init__(self, host: str, port: int, path: str = "/fhir", connections: int = 3) -> None:
+        super().__init__(host, port, connections)
+        self.path = path
 
     async def _work(self) -> None:
         reader, writer = await asyncio.open_connection(self.host, self.port)
@@ -201,42 +209,12 @@ class HttpPost:
             raise SenderError(f"an answer with the status {status.decode('ascii', 'replace')}")
 
 
-class SmtpPost:
+class SmtpPost(_Workers):
     """Copies of mails over SMTP (the standard library's client), as a mail server sends them to its journal: a few at a time."""
 
     def __init__(self, host: str, port: int, recipient: str, connections: int = 6) -> None:
-        self.host = host
-        self.port = port
+        super().__init__(host, port, connections)
         self.recipient = recipient
-        self.connections = connections
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
-        self._workers: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self.connections)]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
-
-    async def send(self, payload: bytes) -> None:
-        """Hands one mail to a connection that is free; raises what a connection failed with."""
-        while True:
-            for worker in self._workers:
-                if worker.done():
-                    worker.result()
-            try:
-                return await asyncio.wait_for(self._queue.put(payload), 1)
-            except TimeoutError:
-                continue
-
-    async def finish(self) -> None:
-        """Waits until every mail is accepted."""
-        for _ in self._workers:
-            await self._queue.put(None)
-        await asyncio.gather(*self._workers)
 
     async def _work(self) -> None:
         client = await asyncio.to_thread(smtplib.SMTP, self.host, self.port, "localhost", 60)

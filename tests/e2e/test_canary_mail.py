@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import random
 import smtplib
 import sqlite3
 from email.message import EmailMessage
 from pathlib import Path
 
+from tests.e2e import marks
 from tests.e2e.engine import RunningEngine, free_port
 from tests.e2e.test_canary import GIVEN, IPP, MAIL, MARKS, NAME, PHONE, STREET, VISIT
 from tests.messages import matricule
@@ -118,31 +118,15 @@ def test_no_mark_of_a_mail_is_found_anywhere(tmp_path: Path) -> None:
             engine.settle()
         engine.settle()
         shown = engine.metrics()
-        page = "\n".join(f"{name} {sorted(labels)} {value}" for (name, labels), value in shown.items())
+        page = marks.page(engine)
         assert sum(v for (name, _), v in shown.items() if name == "jauge_mailings_total") > COUNT
         assert sum(v for (name, labels), v in shown.items() if name == "jauge_mailing_outcomes_total") > COUNT / 4
         assert engine.stop() == 0
         words = (("rates",), ("audit",), ("rates", "--json"), ("explain", f"{VISIT}5"), ("check-config",))
         done = [engine.command(*each) for each in words]
-    written = {
-        str(path.relative_to(tmp_path)): path.read_bytes()
-        for path in tmp_path.rglob("*")
-        if path.is_file() and path.name != "directory.csv"
-    }
-    written |= {"metrics": page.encode(), "answers": repr(answers).encode()}
-    written |= {f"command {n}": (one.stdout + one.stderr).encode() for n, one in enumerate(done)}
-    for place, content in written.items():
-        for mark in MARKS:
-            forms = (
-                mark.encode(),
-                mark.lower().encode(),
-                mark.encode("utf-16-le"),
-                base64.b64encode(mark.encode())[:-3],
-            )
-            for form in forms:
-                assert form not in content, f"{mark} in {place}"
-        for number in numbers:
-            assert matricule(number).encode() not in content, f"an INS in {place}"
+    places = marks.written(tmp_path, besides={"directory.csv"})
+    places |= {"metrics": page, "answers": repr(answers).encode(), **marks.said(done)}
+    marks.unseen(MARKS, map(matricule, numbers), places)
     with sqlite3.connect(tmp_path / "var" / "jauge.db") as store:
         assert store.execute("SELECT count(*) FROM patients").fetchone()[0] > 50
     store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import random
@@ -10,6 +9,7 @@ import socket
 import sqlite3
 from pathlib import Path
 
+from tests.e2e import marks
 from tests.e2e.engine import RunningEngine, free_port
 from tests.e2e.test_canary import DOSSIER, GIVEN, IPP, MAIL, MARKS, NAME, PHONE, STREET, VISIT
 from tests.messages import matricule
@@ -132,7 +132,7 @@ def test_no_mark_of_a_trace_is_found_anywhere(tmp_path: Path) -> None:
                 engine.settle()
         engine.settle()
         shown = engine.metrics()
-        page = "\n".join(f"{name} {sorted(labels)} {value}" for (name, labels), value in shown.items())
+        page = marks.page(engine)
         assert sum(v for (name, _), v in shown.items() if name == "jauge_messages_rejected_total") > 50
         assert sum(v for (name, _), v in shown.items() if name == "jauge_dmp_submissions_total") > 50
         assert engine.stop() == 0
@@ -141,21 +141,8 @@ def test_no_mark_of_a_trace_is_found_anywhere(tmp_path: Path) -> None:
             ("explain", f"{VISIT}5"), ("explain", f"{VISIT}5", "--json"),
         )  # fmt: skip
         said = [engine.command(*each) for each in words]
-    written = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    written |= {"metrics": page.encode(), "answers": bytes(answers)}
-    written |= {f"command {n}": (done.stdout + done.stderr).encode() for n, done in enumerate(said)}
-    for place, content in written.items():
-        for mark in MARKS:
-            forms = (
-                mark.encode(),
-                mark.lower().encode(),
-                mark.encode("utf-16-le"),
-                base64.b64encode(mark.encode())[:-3],
-            )
-            for form in forms:
-                assert form not in content, f"{mark} in {place}"
-        for number in numbers:
-            assert matricule(number).encode() not in content, f"an INS in {place}"
+    places = marks.written(site) | {"metrics": page, "answers": bytes(answers), **marks.said(said)}
+    marks.unseen(MARKS, map(matricule, numbers), places)
     with sqlite3.connect(site / "var" / "jauge.db") as store:
         assert store.execute("SELECT count(*) FROM aside").fetchone()[0] > 50
     store.close()

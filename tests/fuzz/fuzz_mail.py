@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.codes import codes, rejections
 from engine.errors import ParseError
 from engine.parsers import mail, mime
+from tests.fuzz.accidents import damaged
 from tests.fuzz.runner import Fuzzer
 from tests.parsers.mails import CONTEXT, PDF, attached, text
 from tests.parsers.mails import mail as write
@@ -75,33 +76,10 @@ def archives() -> list[bytes]:
 def mutated(raw: bytes, source: random.Random) -> bytes:
     """The mail with one to four accidents; one time in four, an archive with them in a mail without."""
     if source.randrange(4):
-        return damaged(raw, source)
+        return damaged(raw, PIECES, source)
     return write(
-        text(), attached(damaged(source.choice(archives()), source)), attached(PDF, "application/pdf", "a.pdf")
+        text(), attached(damaged(source.choice(archives()), PIECES, source)), attached(PDF, "application/pdf", "a.pdf")
     )
-
-
-def damaged(raw: bytes, source: random.Random) -> bytes:
-    """Bytes with one to four accidents."""
-    for _ in range(source.randint(1, 4)):
-        at = source.randint(0, len(raw))
-        size = source.choice((1, 1, 8, 200))
-        match source.randrange(6):
-            case 0:
-                raw = raw[:at]
-            case 1:
-                raw = raw[:at] + raw[at + size :]
-            case 2:
-                raw = raw[:at] + source.choice(PIECES) + raw[at:]
-            case 3:
-                raw = raw[:at] + bytes([source.randrange(256)]) + raw[at + 1 :]
-            case 4:
-                other = source.randint(0, len(raw))
-                raw = raw[:at] + raw[other : other + size] + raw[at:]
-            case _:
-                old, new = source.sample(PIECES, 2)
-                raw = raw.replace(old, new, source.choice((1, 3)))
-    return raw
 
 
 def read(raw: bytes) -> tuple[object, str]:

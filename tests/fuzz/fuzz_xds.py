@@ -14,6 +14,7 @@ from engine.codes import codes, rejections
 from engine.errors import ParseError
 from engine.parsers import http_head, xds
 from engine.parsers.context import default
+from tests.fuzz.accidents import damaged
 from tests.fuzz.runner import Fuzzer
 from tests.parsers.xds_messages import corpus
 
@@ -56,25 +57,7 @@ PIECES = [
 
 def mutated(raw: bytes, source: random.Random) -> bytes:
     """The message with one to four accidents."""
-    for _ in range(source.randint(1, 4)):
-        at = source.randint(0, len(raw))
-        size = source.choice((1, 1, 8, 200))
-        match source.randrange(6):
-            case 0:
-                raw = raw[:at]
-            case 1:
-                raw = raw[:at] + raw[at + size :]
-            case 2:
-                raw = raw[:at] + source.choice(PIECES) + raw[at:]
-            case 3:
-                raw = raw[:at] + bytes([source.randrange(256)]) + raw[at + 1 :]
-            case 4:
-                other = source.randint(0, len(raw))
-                raw = raw[:at] + raw[other : other + size] + raw[at:]
-            case _:
-                old, new = source.sample(PIECES, 2)
-                raw = raw.replace(old, new, source.choice((1, 3)))
-    return raw
+    return damaged(raw, PIECES, source)
 
 
 def target(raw: bytes) -> None:
