@@ -21,6 +21,9 @@ WINDOW: Final = f'{SITE}, window="$fenetre"'
 FEED: Final = f'{MACHINE}, feed=~"$flux"'
 """Selectors, without braces: of an engine, of an establishment, of one window of it, of a feed."""
 
+FIRING: Final = 'ALERTS{alertname=~"Jauge.+", alertstate="firing", instance=~"$instance|"}'
+"""Alerts of Jauge that fire: those of the engine, and those of none (nothing answers any more)."""
+
 _KEPT: Final = "${datasource:queryparam}&${instance:queryparam}&${__url_time_range}"
 
 
@@ -144,7 +147,7 @@ _ALERTS: Final[Json] = {
     "enable": True,
     "hide": False,
     "iconColor": BAD,
-    "expr": 'ALERTS{alertname=~"Jauge.+", alertstate="firing"}',
+    "expr": FIRING,
     "step": "60s",
     "titleFormat": "{{alertname}}",
     "textFormat": "{{indicator}} {{feed}} {{establishment}}",

@@ -12,7 +12,6 @@ from engine.dashboards import wording as w
 from engine.dashboards.panels import BAD, GOOD, PLAIN, WATCH, Column, Json, Query
 from engine.metrics.catalogue import Catalogue
 
-_FIRING: Final = f'ALERTS{{alertname=~"Jauge.+", alertstate="firing", {f.MACHINE}}}'
 _ALL: Final = q.INDICATORS
 _ANY_FEED: Final = f.MACHINE
 _LAST: Final = {"establishment": "Établissement", "instance": "Moteur"}
@@ -118,7 +117,7 @@ def _alerts() -> Json:
     return p.stat(
         "Alertes en cours",
         "Alertes de Jauge actives maintenant, d’après Prometheus ; elles sont aussi marquées sur les courbes.",
-        Query(f"count({_FIRING}) or vector(0)", "alertes"),
+        Query(f"count({f.FIRING}) or vector(0)", "alertes"),
         unit="none",
         thresholds=p.steps(GOOD, (1, BAD)),
         mappings=p.words({"0": "✔ aucune"}),

@@ -130,7 +130,7 @@ class TestRules:
         assert {(source["type"], source["uid"]) for source in sources} == {("prometheus", "${datasource}")}
         for expr in expressions(board):
             assert not re.search(r"\bjob\s*[=!]", expr), expr
-            assert not re.search(r"instance\s*=~?\s*\"(?!\$instance\")", expr), expr
+            assert not re.search(r"instance\s*=~?\s*\"(?!\$instance\|?\")", expr), expr
 
     def test_every_panel_explains_itself(self, uid: str) -> None:
         """A kind that we know, a title of its own, a description and a unit, on the panel or on each of its columns of values."""
