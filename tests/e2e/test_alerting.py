@@ -234,6 +234,8 @@ def test_a_rate_falls_and_the_mailbox_has_one_mail_when_it_starts_and_one_when_i
                 # The rate rises again.
                 assert feed(cancelled) > target
                 wait(lambda: f"[Jauge] Terminé : {FALL}" in mailbox.subjects(), told_so_far)
+                groups = prometheus.api("rules")["groups"]
+                assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}, groups
 
         subjects = Counter(mailbox.subjects())
         about = {subject: count for subject, count in subjects.items() if FALL in subject or stopped in subject}

@@ -16,33 +16,43 @@ from tests.prometheus.series import ENGINE, healthy, without, written
 
 FOLDER = Path(__file__).parents[2] / "config" / "prometheus"
 FILES = sorted(path for path in FOLDER.glob("*.yml") if path.name != "prometheus.yml")
-RULES: dict[Path, list[dict[str, Any]]] = {
-    path: [rule for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
-    for path in FILES
+GROUPS: dict[Path, list[dict[str, Any]]] = {
+    path: yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in FILES
 }
+RULES = {path: [rule for group in groups for rule in group["rules"]] for path, groups in GROUPS.items()}
 ALERTS = {rule["alert"]: rule for rules in RULES.values() for rule in rules if "alert" in rule}
 RECORDING = FOLDER / "recording.yml"
 RECORDS = {rule["record"]: rule for rule in RULES[RECORDING]}
 
 
-def groups(path: Path) -> list[str]:
-    """The names of the groups of a file."""
-    return re.findall(r"(?m)^  - name: (\S+)$", path.read_text(encoding="utf-8"))
-
-
 def asked(rules: list[dict[str, Any]]) -> set[str]:
-    """The metrics that rules ask for, through the recorded ones too."""
+    """The metrics that rules ask for, recorded ones and what those ask for too."""
     found: set[str] = set()
     for rule in rules:
         names = set(re.findall(r"[a-z_0-9:]*jauge_[a-z_0-9:]+|\bup\b", rule["expr"], re.IGNORECASE))
-        found |= {each for each in names if ":" not in each}
-        found |= asked([RECORDS[each] for each in names if ":" in each])
+        found |= names | asked([RECORDS[each] for each in names if ":" in each])
     return found
+
+
+def groups(case: Case) -> list[dict[str, Any]]:
+    """The rules that are looked at, what is recorded first: all, or the file of the alert and what it asks for."""
+    own = [
+        group
+        for path, rules in RULES.items()
+        if path != RECORDING and (case.whole or any(rule["alert"] == case.about for rule in rules))
+        for group in GROUPS[path]
+    ]
+    metrics = asked([rule for group in own for rule in group["rules"]])
+    recorded = [
+        {**group, "rules": [rule for rule in group["rules"] if rule["record"] in metrics]}
+        for group in GROUPS[RECORDING]
+    ]
+    return [*recorded, *own]
 
 
 def series(case: Case) -> list[dict[str, str]]:
     """The input of promtool: the healthy hospital, and what happens to it."""
-    metrics = asked([rule for path in files(case) for rule in RULES[path] if "alert" in rule])
+    metrics = asked([rule for group in groups(case) for rule in group["rules"]])
     found = {
         key: value
         for key, value in healthy().items()
@@ -55,12 +65,6 @@ def series(case: Case) -> list[dict[str, str]]:
             for key, value in found.items()
         }
     return written(found, case.end, case.step)
-
-
-def files(case: Case) -> list[Path]:
-    """The rules that are looked at."""
-    own = [path for path, rules in RULES.items() if any(rule.get("alert") == case.about for rule in rules)]
-    return [RECORDING, *(path for path in FILES if path != RECORDING and (case.whole or path in own))]
 
 
 def expected(case: Case) -> list[dict[str, Any]]:
@@ -80,18 +84,20 @@ def expected(case: Case) -> list[dict[str, Any]]:
 
 
 def run(
-    promtool: str, folder: Path, rules: list[Path], test: dict[str, Any], interval: int
+    promtool: str, folder: Path, rules: list[dict[str, Any]], test: dict[str, Any], interval: int
 ) -> subprocess.CompletedProcess[str]:
-    """``promtool test rules``."""
-    file = folder / "tests.json"
+    """``promtool test rules`` over groups of rules, looked at in this order."""
+    (folder / "rules.json").write_text(json.dumps({"groups": rules}), encoding="utf-8")
     document = {
-        "rule_files": [str(path) for path in rules],
+        "rule_files": ["rules.json"],
         "evaluation_interval": f"{interval}s",
-        "group_eval_order": [name for path in rules for name in groups(path)],
+        "group_eval_order": [group["name"] for group in rules],
         "tests": [{"interval": f"{interval}s", **test}],
     }
-    file.write_text(json.dumps(document), encoding="utf-8")
-    return subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
+    (folder / "tests.json").write_text(json.dumps(document), encoding="utf-8")
+    return subprocess.run(
+        [promtool, "test", "rules", folder / "tests.json"], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.about}: {case.says}" for case in CASES])
@@ -99,7 +105,7 @@ def test_fires_when_it_should_and_only_then(case: Case, promtool: str, tmp_path:
     """The alerts of each situation and no other, each with its instance and what it is about."""
     query = {"expr": 'ALERTS{alertstate="firing"}', "eval_time": f"{case.end}s", "exp_samples": expected(case)}
     test = {"input_series": series(case), "promql_expr_test": [query]}
-    done = run(promtool, tmp_path, files(case), test, case.step)
+    done = run(promtool, tmp_path, groups(case), test, case.step)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

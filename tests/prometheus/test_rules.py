@@ -12,7 +12,7 @@ import yaml
 
 from engine.metrics.families import FAMILIES
 from tests.prometheus.cases import CASES
-from tests.prometheus.test_alerts import ALERTS, FILES, FOLDER, RULES, expected, run, series
+from tests.prometheus.test_alerts import ALERTS, FILES, FOLDER, RULES, expected, groups, run, series
 
 ROOT = Path(__file__).parents[2]
 EVERY = [rule for rules in RULES.values() for rule in rules]
@@ -163,7 +163,7 @@ def test_a_text_with_a_target_is_filled_in(promtool: str, tmp_path: Path) -> Non
     done = run(
         promtool,
         tmp_path,
-        [FOLDER / "recording.yml", FOLDER / "alerts-indicators.yml"],
+        groups(case),
         {"input_series": series(case), "alert_rule_test": [alert]},
         case.step,
     )
