@@ -103,6 +103,7 @@ NEVER = {
         "config",
         "commands",
     ),
+    "page": ("listeners", "simulator", "pipeline", "service", "cli", "commands"),
     # The message and the proof of PS4.1: their settings and their state are read by others, they know no one above.
     "evidence": ("ledger", "metrics", "simulator", "pipeline", "service", "cli", "config", "commands"),
     # The hospital knows the truth by its own bookkeeping: were it to call the rules, it would only agree with them.

@@ -1,8 +1,8 @@
 """Days and units of the indicators, read from the store for the page: bounded in time, kept for some seconds.
 
 It runs in the threads of the web server with connections of its own, for reading only: however many people look at the page,
-the store is read once every :data:`KEPT` seconds, by one thread at a time, and never for longer than :data:`MOST` seconds.
-Where it cannot be read there is nothing to show, and the page goes without.
+the store is read once every :data:`KEPT` seconds, less often where that takes long, by one thread at a time, and never for
+longer than :data:`MOST` seconds. Where it cannot be read there is nothing to show, and the page goes without.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ KEPT: Final = 10.0
 MOST: Final = 1.0
 """Seconds of one look at the store, and of the wait for the one that is being taken."""
 
+SHARE: Final = 30
+"""An answer is kept for at least so many times what it cost: a large store takes a thirtieth of a core, and no more."""
+
 _MOST_KEPT: Final = 512
 
 _Cut = Callable[[sqlite3.Connection, str, str, Window], Any]
@@ -38,7 +41,7 @@ class Readings:
         self._store: Final = store
         self._clock: Final = clock
         self._lock: Final = Lock()
-        self._kept: dict[_Key, tuple[float, Any]] = {}
+        self._kept: dict[_Key, tuple[float, Any]] = {}  # until when it is good, and what was read
 
     def days(self, indicators: Sequence[str], establishment: str, window: Window) -> dict[str, dict[int, Sum]]:
         """Indicator -> day -> sum; an indicator without days, or that could not be read, is not in it."""
@@ -64,16 +67,18 @@ class Readings:
         return {indicator: sums for indicator, sums in found.items() if sums is not None}
 
     def _old(self, keys: dict[str, _Key]) -> list[_Key]:
-        since = self._clock() - KEPT
-        kept = self._kept
-        return [key for key in keys.values() if key not in kept or kept[key][0] <= since]
+        now, kept = self._clock(), self._kept
+        return [key for key in keys.values() if key not in kept or kept[key][0] <= now]
 
     def _renew(self, cut: _Cut, keys: Sequence[_Key]) -> None:
         kept = dict(self._kept) if len(self._kept) < _MOST_KEPT else {}
         try:
             with reading(self._store, MOST) as connection:
                 for key in keys:
-                    kept[key] = (self._clock(), cut(connection, *key[1:]))
+                    begin = self._clock()
+                    found = cut(connection, *key[1:])
+                    end = self._clock()
+                    kept[key] = (end + max(KEPT, SHARE * (end - begin)), found)
         except (sqlite3.Error, StoreError, OSError):
             pass  # what was read stays; the rest is shown as it was, or not at all
         self._kept = kept  # replaced, never changed: other threads read it without the lock

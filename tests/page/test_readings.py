@@ -11,7 +11,7 @@ import pytest
 from engine.metrics.periods import Window
 from engine.metrics.rules.verdict import MET
 from engine.page import readings
-from engine.page.readings import KEPT, Readings
+from engine.page.readings import KEPT, SHARE, Readings
 from tests.page.build import HOSPITAL, TODAY, Site
 
 WINDOW = Window("rolling", TODAY - 91, TODAY, today=TODAY)
@@ -35,6 +35,25 @@ def test_an_answer_is_kept_for_some_seconds(site: Site) -> None:
     site.count(("DS1.1", "6268", TODAY, MET, 1))
     assert found.days(["DS1.1"], HOSPITAL, WINDOW)["DS1.1"][TODAY].met == 1
     now = KEPT
+    assert found.days(["DS1.1"], HOSPITAL, WINDOW)["DS1.1"][TODAY].met == 2
+
+
+def test_what_costs_long_is_kept_long(site: Site) -> None:
+    """An answer that took two seconds is kept for a minute: a large store is not read all the time."""
+    now, step = 0.0, 2.0
+
+    def clock() -> float:
+        nonlocal now
+        now += step
+        return now
+
+    found = Readings(site.config.store, clock)
+    found.days(["DS1.1"], HOSPITAL, WINDOW)
+    site.count(("DS1.1", "6268", TODAY, MET, 1))
+    step = 0.0
+    now += SHARE * 2.0 - 1.0
+    assert found.days(["DS1.1"], HOSPITAL, WINDOW)["DS1.1"][TODAY].met == 1
+    now += 1.0
     assert found.days(["DS1.1"], HOSPITAL, WINDOW)["DS1.1"][TODAY].met == 2
 
 
