@@ -39,7 +39,7 @@ class ImapHarness(Harness):
                 "state": self.folder / "state",
                 "idle_seconds": 5,
                 "poll_seconds": 0.02,
-                "timeout_seconds": 5,
+                "timeout_seconds": 60,
                 "reconnect_seconds": 0.1,
                 "max_message_bytes": MAX_MESSAGE_BYTES,
                 **more,
