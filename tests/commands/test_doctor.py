@@ -138,7 +138,8 @@ def test_a_page_with_token_and_certificate(tmp_path: Path) -> None:
         assert set(found(engine.config)) == {"finess-example", "inventory-example", "feed-never"}
         other = tmp_path / "other"
         assert runner.invoke(main, ["init", str(other), "--web", f"0.0.0.0:{engine.http}"]).exit_code == 0
-        stranger = running(load_config(other / "jauge.yaml"))
+        (other / "secrets" / "web.token").write_bytes((folder / "secrets" / "web.token").read_bytes())
+        stranger = running(load_config(other / "jauge.yaml"))  # the token would open, and is not shown
         assert stranger.old_certificate
         assert not stranger.samples
 

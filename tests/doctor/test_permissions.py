@@ -76,11 +76,12 @@ def test_a_configuration_that_others_may_change(tmp_path: Path) -> None:
     assert wrong(codes(permissions(given))) == {"configuration-changeable": "configuration"}
 
 
-def test_a_store_that_others_may_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620])
+def test_a_store_that_others_may_read(tmp_path: Path, mode: int) -> None:
     """The store or its log; the folder of it."""
     given = site(tmp_path)
     secret_file(given.config.store)
-    secret_file(given.config.store.with_name("jauge.db-wal"), mode=0o644)
+    secret_file(given.config.store.with_name("jauge.db-wal"), mode=mode)
     found = [one for one in permissions(given) if one.code == "store-open"]
     assert [one.do for one in found] == [f"chmod 600 {given.config.store}-wal"]
     (tmp_path / "var").chmod(0o777)

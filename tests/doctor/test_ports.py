@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_port_of_our_own_engine(tmp_path: Path, taken: int) -> None:
         found = ports(site(tmp_path, CONFIG.format(http=0, mllp=taken), Running(pid=pid)))
         assert codes(found) == {}
         assert f"(process {pid})" in found[1].what
+
+
+def test_a_port_of_somebody_else_while_the_engine_runs(tmp_path: Path, taken: int) -> None:
+    """That an engine runs does not make every port its own."""
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        found = ports(site(tmp_path, CONFIG.format(http=0, mllp=taken), Running(pid=stranger.pid)))
+        stranger.kill()
+    assert codes(found) == {"port-taken": "feeds.his"}
 
 
 def test_an_engine_that_does_not_listen_there(tmp_path: Path) -> None:
