@@ -20,6 +20,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
@@ -232,14 +233,21 @@ def moving(address: Any, orphan: Callable[[], bool], move: Callable[[], object])
 
 
 def ask_for(address: Any) -> bool:
-    """Ask the orphan of an engine that died, if there is one on this port, to move over; whether the port is free now."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(5.0)
-        try:
-            line.connect(_meeting_place(address))
-            return line.recv(8) == b"yours"
-        except OSError:
-            return False
+    """Ask the orphan of an engine that died, if there is one on this port, to move over; whether the port is free now.
+
+    It may not know yet that its engine is dead: it is asked for a second.
+    """
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(5.0)
+            try:
+                line.connect(_meeting_place(address))
+                if line.recv(8) == b"yours":
+                    return True
+            except OSError:
+                return False
+        time.sleep(0.2)
+    return False
 
 
 def _meeting_place(address: Any) -> str:
