@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import base64
+import urllib.request
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from engine.metrics import catalogue
 from tests.e2e.engine import RunningEngine
 
 
 def page(engine: RunningEngine) -> bytes:
-    """Everything that /metrics shows."""
-    return "\n".join(f"{name} {sorted(labels)} {value}" for (name, labels), value in engine.metrics().items()).encode()
+    """Everything that /metrics and the page for people show."""
+    shown = "\n".join(f"{name} {sorted(labels)} {value}" for (name, labels), value in engine.metrics().items()).encode()
+    for indicator in catalogue.load():
+        for window in ("officielle", "glissante"):
+            shown += _get(engine, f"/indicateurs/{indicator.id}?fenetre={window}")
+    return shown + b"".join(_get(engine, path) for path in ("/", "/flux", "/applications", "/ps41"))
+
+
+def _get(engine: RunningEngine, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{engine.http}{path}", timeout=20) as answer:
+        return bytes(answer.read())
 
 
 def written(folder: Path, *, besides: Collection[str] = ()) -> dict[str, bytes]:
