@@ -205,6 +205,9 @@ def test_a_rate_falls_and_the_mailbox_has_one_mail_when_it_starts_and_one_when_i
             engine.settle()
             return engine.value("jauge_indicator_ratio", indicator="DS1.1", establishment=FINESS, window="rolling")
 
+        def called() -> list[str]:
+            return [each["status"] for each in hooked if each["groupLabels"]["alertname"] == "JaugeMoteurArrete"]
+
         def told_so_far() -> object:
             return mailbox.subjects(), manager.alerts(), postfix.told()
 
@@ -224,9 +227,10 @@ def test_a_rate_falls_and_the_mailbox_has_one_mail_when_it_starts_and_one_when_i
                 engine.stop()
                 stopped = f"Jauge ne répond plus sur 127.0.0.1:{engine.http}"
                 wait(lambda: f"[Jauge] CRITIQUE : {stopped}" in mailbox.subjects(), told_so_far)
-                wait(lambda: hooked, told_so_far)
+                wait(lambda: called() == ["firing"], told_so_far)
                 engine.start()
                 wait(lambda: f"[Jauge] Terminé : {stopped}" in mailbox.subjects(), told_so_far)
+                wait(lambda: called() == ["firing", "resolved"], told_so_far)
                 # The first still holds, and nothing more is said of it however often Alertmanager looks at it.
                 looked = manager.flushed()
                 wait(lambda: manager.flushed() > looked + 5, told_so_far)
@@ -241,7 +245,7 @@ def test_a_rate_falls_and_the_mailbox_has_one_mail_when_it_starts_and_one_when_i
         about = {subject: count for subject, count in subjects.items() if FALL in subject or stopped in subject}
         assert set(about.values()) == {1}, subjects
         assert len(about) == 4
-        assert [each["status"] for each in hooked][:2] == ["firing", "resolved"]
+        assert called() == ["firing", "resolved"]
         first = next(mail for mail in mailbox.mails() if mail["Subject"] == f"[Jauge] Attention : {FALL}")
         check(first, engine.http, target)
 
