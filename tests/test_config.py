@@ -194,6 +194,10 @@ WRONG = [
     pytest.param("inventory: nope.csv\n", 10, "no such file", "looked for", id="missing inventory"),
     pytest.param("log: &a {level: info}\nhttp: *a\n", 11, "aliases", "", id="alias"),
     pytest.param("http: {port: 2575}\n", 7, "port 2575 is taken twice", "line 10", id="port of http"),
+    pytest.param("http:\n  host: 0.0.0.0\n", 11, "0.0.0.0 shows the rates to the whole network", "add password_file (or token_file) and tls;",
+                 id="http for everybody"),
+    pytest.param("http: {host: 0.0.0.0, token_file: jauge.yaml}\n", 10, "shows the rates", "add tls; or behind_proxy: true", id="http without tls"),
+    pytest.param("http: {password_file: nope}\n", 10, "no such file", "looked for", id="missing password"),
     pytest.param("? [a]\n: b\n", 10, "not a word", "name: value", id="list as a key"),
     pytest.param("http: [\n", 11, "not valid YAML", "", id="open bracket"),
     pytest.param("\thttp: 1\n", 10, "not valid YAML", "never tabs", id="tab"),
@@ -244,6 +248,27 @@ WRONG = [
     pytest.param("indicators: {directory_days: 0}\n", 10, "out of its limits", "from 1 to 3660", id="directory days"),
     pytest.param("  - his\n", 10, "feeds[1] must hold settings", "name: value", id="feed without settings"),
 ]  # fmt: skip
+
+
+class TestWeb:
+    """What the network may reach, and how."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "http: {host: 0.0.0.0, behind_proxy: true}\n",
+            "http: {host: 0.0.0.0, password_file: jauge.yaml, tls: {certificate: jauge.yaml, key: jauge.yaml}}\n",
+            "http: {host: 0.0.0.0, tls: {certificate: jauge.yaml, key: jauge.yaml, client_ca: jauge.yaml}}\n",
+            'http: {host: "::1"}\n',
+        ],
+    )
+    def test_who_is_asked_may_come(self, write, text: str) -> None:
+        """A proxy in front, a password or a client's certificate behind TLS, or this machine alone: no fault."""
+        assert faults(write(GOOD + text)) == []
+
+    def test_credentials_are_looked_for_by_the_unit_alone(self, write) -> None:
+        """A file that systemd shows to the running unit does not have to be there for the other commands."""
+        assert faults(write(GOOD + "http: {password_file: /run/credentials/jauge.service/web-password}\n")) == []
 
 
 class TestWrong:

@@ -56,7 +56,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=550,
         check=False,
     )
-    if done.returncode and "is there a way to PyPI?" in done.stderr and not any((ROOT / "build" / "wheels").glob("*.whl")):
+    if (
+        done.returncode
+        and "is there a way to PyPI?" in done.stderr
+        and not any((ROOT / "build" / "wheels").glob("*.whl"))
+    ):
         pytest.skip("needs PyPI")
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())

@@ -204,16 +204,18 @@ class TestHostile:
     def test_who_does_not_read_is_left(self, port: int, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer has one deadline as a whole: reading a little now and then does not extend it."""
         monkeypatch.setattr(web, "MAX_SECONDS", 0.5)
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
-            with context(authority).wrap_socket(plain, server_hostname="127.0.0.1") as secure:
-                secure.sendall(b"GET /huge HTTP/1.0\r\n\r\n")
-                count = 0
-                with contextlib.suppress(OSError):
-                    for _ in range(50):
-                        count += len(secure.recv(1_000))
-                        time.sleep(0.02)
-                    while received := secure.recv(65_536):  # what was on its way
-                        count += len(received)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+            context(authority).wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+        ):
+            secure.sendall(b"GET /huge HTTP/1.0\r\n\r\n")
+            count = 0
+            with contextlib.suppress(OSError):
+                for _ in range(50):
+                    count += len(secure.recv(1_000))
+                    time.sleep(0.02)
+                while received := secure.recv(65_536):  # what was on its way
+                    count += len(received)
         assert count < HUGE
 
     def test_gone_in_the_middle(self, port: int, authority: trustme.CA) -> None:
