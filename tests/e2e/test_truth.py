@@ -16,7 +16,7 @@ from tests.e2e.hospital import measured
 TODAY = date(2026, 5, 20)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 async def test_two_thousand_stays_are_measured_to_the_unit_and_again_when_replayed(tmp_path: Path) -> None:
     """Every numerator, denominator and reason is the truth; everything sent again, shuffled, changes none of them."""
     hospital = Hospital(1, 2_000, TODAY)
