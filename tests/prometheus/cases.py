@@ -141,6 +141,12 @@ CASES: tuple[Case, ...] = (
         indicator("DS1.1", since(5 * HOUR, 130, 160), 200, target=0.7),
     ),
     Case("JaugeSousLaCible", "two stays of two hundred are missing", indicator("DS1.1", 138, 200, target=0.7)),
+    Case(
+        "JaugeSousLaCible",
+        "a point under, of many",
+        indicator("DS1.1", since(7 * HOUR, 6_900, 7_100), 10_000, target=0.7),
+        rolling("JaugeSousLaCible"),
+    ),
     Case("JaugeSousLaCible", "less than half a point of many", indicator("DS1.1", 6_960, 10_000, target=0.7)),
     Case("JaugeSousLaCible", "half of eighteen stays", indicator("DS1.1", 9, 18, target=0.7)),
     Case(
@@ -249,6 +255,11 @@ CASES: tuple[Case, ...] = (
         end=6 * DAY,
         step=15 * MINUTE,
     ),
+    Case(
+        "JaugeFluxEnRetard",
+        "eight hours of silence, no habit known yet",
+        {name(LAST, feed="his"): clock(8 * HOUR), name(LIMIT, feed="his"): const(0)},
+    ),
     Case("JaugeFluxEnRetard", "late for ten minutes", {name(LAST, feed="his"): clock(40 * MINUTE)}),
     Case("JaugeFluxEnRetard", "the limit is not a number", {name(LIMIT, feed="his"): const(nan)}),
     Case(
@@ -263,6 +274,12 @@ CASES: tuple[Case, ...] = (
         {name(LAST, feed="his"): clock(3 * HOUR)},
         fires("JaugeFluxMuet", feed="his") + fires("JaugeFluxEnRetard", feed="his"),
         down=(27 * MINUTE, 20 * MINUTE),
+    ),
+    Case(
+        "JaugeFluxMuet",
+        "twice its limit: late, and not mute",
+        {name(LAST, feed="his"): clock(HOUR)},
+        fires("JaugeFluxEnRetard", feed="his"),
     ),
     Case(
         "JaugeFluxMuet",
@@ -287,10 +304,10 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "JaugeMessagesRejetesEnHausse",
-        "ten times the habit since two hours",
+        "five times the habit since two hours",
         {
             name("jauge_messages_rejected_total", feed="his", code="not-hl7"): counter(
-                6, until=2 * HOUR, after=60, start=1e4
+                6, until=2 * HOUR, after=33, start=1e4
             )
         },
         fires("JaugeMessagesRejetesEnHausse", feed="his"),
@@ -299,10 +316,15 @@ CASES: tuple[Case, ...] = (
         "JaugeMessagesRejetesEnHausse",
         "half of a new feed, that has no habit",
         {
-            name("jauge_messages_rejected_total", feed="neuf", code="not-hl7"): counter(50),
-            name("jauge_messages_received_total", feed="neuf"): counter(100),
+            name("jauge_messages_rejected_total", feed="neuf", code="not-hl7"): counter(20),
+            name("jauge_messages_received_total", feed="neuf"): counter(40),
         },
         fires("JaugeMessagesRejetesEnHausse", feed="neuf"),
+    ),
+    Case(
+        "JaugeMessagesRejetesEnHausse",
+        "three in a hundred, where it was one",
+        {name("jauge_messages_rejected_total", feed="his", code="not-hl7"): counter(6, until=2 * HOUR, after=18)},
     ),
     Case(
         "JaugeMessagesRejetesEnHausse",
@@ -338,6 +360,7 @@ CASES: tuple[Case, ...] = (
         "four thousand, since a week",
         {name("jauge_aside_messages"): since(7 * HOUR, 4_000, 40)},
     ),
+    Case("JaugeMisDeCoteEnHausse", "six in an hour", {name("jauge_aside_messages"): since(HOUR, 46, 40)}),
     Case("JaugeMisDeCoteEnHausse", "they were read again", {name("jauge_aside_messages"): since(HOUR, 0, 4_000)}),
     Case(
         "JaugeFluxConnexionsRefusees",
@@ -394,8 +417,8 @@ CASES: tuple[Case, ...] = (
     # -- DMP ----------------------------------------------------------------------------------------------------------------
     Case(
         "JaugeDmpRefusEnHausse",
-        "four times the habit since today",
-        refusals(10, 30, ago=DAY),
+        "three times the habit since today: twenty of a hundred and eighty",
+        refusals(20 / 24, 6.7, ago=DAY),
         fires("JaugeDmpRefusEnHausse", establishment=HOSPITAL),
         **DAYS,
     ),
@@ -406,6 +429,21 @@ CASES: tuple[Case, ...] = (
         fires("JaugeDmpRefusEnHausse", establishment=HOSPITAL),
     ),
     Case("JaugeDmpRefusEnHausse", "a fifth, as always", refusals(8, 30, ago=9 * DAY), **DAYS),
+    Case(
+        "JaugeDmpRefusEnHausse",
+        "a seventh of the answers of the first day",
+        {key: without(value, 9 * DAY, 20 * HOUR) for key, value in refusals(5, 30).items()},
+    ),
+    Case(
+        "JaugeDmpRefusEnHausse",
+        "four in a hundred, where it was one",
+        {
+            name("jauge_dmp_responses_total", establishment=HOSPITAL, outcome="refused"): counter(
+                0.4, until=DAY, after=1.6
+            )
+        },
+        **DAYS,
+    ),
     Case("JaugeDmpRefusEnHausse", "nine refusals", refusals(9 / 24, 0.4, ago=DAY), **DAYS),
     Case(
         "JaugeDmpRefusEnHausse",
@@ -426,8 +464,9 @@ CASES: tuple[Case, ...] = (
         {
             **refusals(0, 0, ago=5 * HOUR),
             name("jauge_dmp_responses_total", establishment=HOSPITAL, outcome="failed"): counter(
-                0.5, until=5 * HOUR, after=40
+                0.5, until=5 * HOUR, after=7
             ),
+            name("jauge_dmp_submissions_total", establishment=HOSPITAL): counter(7),
         },
         fires("JaugeDmpSansReponse", establishment=HOSPITAL),
     ),
@@ -448,6 +487,14 @@ CASES: tuple[Case, ...] = (
             name("jauge_dmp_submissions_total", establishment=HOSPITAL): counter(40, until=5 * HOUR),
         },
     ),
+    Case(
+        "JaugeDmpSansReponse",
+        "three submissions an hour",
+        {
+            **refusals(0, 0, ago=5 * HOUR),
+            name("jauge_dmp_submissions_total", establishment=HOSPITAL): counter(3),
+        },
+    ),
     Case("JaugeDmpSansReponse", "no answer since two hours", refusals(0, 0, ago=2 * HOUR)),
     Case(
         "JaugeDmpContradictions",
@@ -463,14 +510,14 @@ CASES: tuple[Case, ...] = (
     Case(
         "JaugeDmpEnvoisSansNom",
         "twenty since a day and a half",
-        {name("jauge_dmp_submissions_unnamed", establishment=HOSPITAL): since(1.5 * DAY, 20, 3)},
+        {name("jauge_dmp_submissions_unnamed", establishment=HOSPITAL): since(1.5 * DAY, 20, 6)},
         fires("JaugeDmpEnvoisSansNom", establishment=HOSPITAL),
         **LONG,
     ),
     Case(
         "JaugeDmpEnvoisSansNom",
         "twenty that will be named tonight",
-        {name("jauge_dmp_submissions_unnamed", establishment=HOSPITAL): since(20 * HOUR, 20, 3)},
+        {name("jauge_dmp_submissions_unnamed", establishment=HOSPITAL): since(20 * HOUR, 20, 6)},
         **LONG,
     ),
     # -- the directory and the mail -----------------------------------------------------------------------------------------
@@ -692,6 +739,11 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "JaugeMoteurFige",
+        "the values are three minutes old",
+        {name("jauge_snapshot_timestamp_seconds"): lambda t, ago: max(1.0, t - 180.0)},
+    ),
+    Case(
+        "JaugeMoteurFige",
         "the engine has no values yet",
         {name("jauge_snapshot_timestamp_seconds"): const(0)},
     ),
@@ -723,13 +775,18 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "JaugeDisqueBientotPlein",
-        "forty, and steady",
-        {name("jauge_store_free_bytes"): const(40e9)},
+        "eight, and steady",
+        {name("jauge_store_free_bytes"): const(8e9)},
     ),
     Case(
         "JaugeDisqueBientotPlein",
-        "two hundred, and a gigabyte an hour",
-        {name("jauge_store_free_bytes"): lambda t, ago: 200e9 + ago / HOUR * 1e9},
+        "forty, and a gigabyte in five hours",
+        {name("jauge_store_free_bytes"): lambda t, ago: 40e9 + ago / HOUR * 0.2e9},
+    ),
+    Case(
+        "JaugeDisqueBientotPlein",
+        "a hundred, and two gigabytes an hour",
+        {name("jauge_store_free_bytes"): lambda t, ago: 100e9 + ago / HOUR * 2e9},
     ),
     Case(
         "JaugeDisquePlein",
@@ -745,31 +802,44 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "JaugeDisqueLent",
-        "a batch in twenty takes seconds since an hour",
+        "more than a batch in a hundred takes seconds since an hour",
         {
-            name("jauge_commit_seconds_bucket", le="1.0"): counter(2_000, until=HOUR, after=1_900),
-            name("jauge_commit_seconds_bucket", le="0.1"): counter(2_000, until=HOUR, after=1_900),
+            name("jauge_commit_seconds_bucket", le="1.0"): counter(2_000, until=HOUR, after=1_978),
+            name("jauge_commit_seconds_bucket", le="0.1"): counter(2_000, until=HOUR, after=1_978),
             name("jauge_commit_seconds_bucket", le="0.01"): counter(1_800, until=HOUR, after=0),
         },
         fires("JaugeDisqueLent"),
     ),
     Case(
         "JaugeDisqueLent",
-        "a night: three slow batches, of three",
+        "a batch in fifty takes half a second",
+        {
+            name("jauge_commit_seconds_bucket", le="0.1"): counter(2_000, until=HOUR, after=1_960),
+            name("jauge_commit_seconds_bucket", le="0.01"): counter(1_800, until=HOUR, after=0),
+        },
+    ),
+    Case(
+        "JaugeDisqueLent",
+        "a night: fifty batches in a quarter of an hour, and slow",
         {
             **{
                 name("jauge_commit_seconds_bucket", le=bound): counter(0, until=HOUR, after=0)
                 for bound in ("0.01", "0.1", "1.0")
             },
-            **{name("jauge_commit_seconds_bucket", le=bound): counter(12) for bound in ("10.0", "+Inf")},
-            name("jauge_commit_seconds_count"): counter(12),
+            **{name("jauge_commit_seconds_bucket", le=bound): counter(200) for bound in ("10.0", "+Inf")},
+            name("jauge_commit_seconds_count"): counter(200),
         },
     ),
     Case(
         "JaugeComptageEnRetard",
-        "five thousand messages wait since two hours",
-        {name("jauge_ledger_pending_messages"): since(2 * HOUR, 5_000)},
+        "two hundred messages wait since two hours",
+        {name("jauge_ledger_pending_messages"): since(2 * HOUR, 200)},
         fires("JaugeComptageEnRetard"),
+    ),
+    Case(
+        "JaugeComptageEnRetard",
+        "fifty wait: they come as fast as they are counted",
+        {name("jauge_ledger_pending_messages"): since(2 * HOUR, 50)},
     ),
     Case(
         "JaugeComptageEnRetard",
@@ -807,6 +877,12 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "JaugeCertificatExpire",
+        "in five days",
+        {name(CERTIFICATE, certificate="http"): expires_in(5)},
+        fires("JaugeCertificatExpire", certificate="http") + fires("JaugeCertificatBientotExpire", certificate="http"),
+    ),
+    Case(
+        "JaugeCertificatExpire",
         "in ten days: soon, and not yet",
         {name(CERTIFICATE, certificate="feeds.his"): expires_in(10)},
         fires("JaugeCertificatBientotExpire", certificate="feeds.his"),
@@ -814,7 +890,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "JaugeEtiquettesRegroupees",
         "since an hour",
-        {name("jauge_label_values_dropped_total"): since(HOUR, 12)},
+        {name("jauge_label_values_dropped_total"): since(HOUR, 1)},
         fires("JaugeEtiquettesRegroupees"),
     ),
     Case(

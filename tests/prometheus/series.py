@@ -143,7 +143,7 @@ def healthy() -> dict[str, Value]:
             name("jauge_dmp_responses_total", establishment=establishment, outcome="refused"): counter(1.5),
             name("jauge_dmp_responses_total", establishment=establishment, outcome="failed"): counter(0.5),
             name("jauge_dmp_contradictions_total", establishment=establishment): const(2),
-            name("jauge_dmp_submissions_unnamed", establishment=establishment): const(3),
+            name("jauge_dmp_submissions_unnamed", establishment=establishment): const(6),
             name("jauge_indicator_proof_info", establishment=establishment, proof="accepted"): const(1),
             name("jauge_mailings_total", establishment=establishment, category="professional"): counter(20),
             name("jauge_mailings_total", establishment=establishment, category="citizen"): const(0),
