@@ -6,6 +6,7 @@ A role is the place in the configuration: ``feeds.his`` (what the feed shows), `
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,14 +45,6 @@ def read(path: Path) -> list[x509.Certificate]:
         raise ConfigError(str(path), 0, "this is not a PEM certificate", "convert it to PEM") from None
 
 
-def expiry(path: Path) -> int:
-    """When the first certificate of a PEM file ends (epoch seconds of the earliest notAfter): from then on it does not hold as a whole.
-
-    Raises :class:`ConfigError` when the file is no PEM certificate, OSError when it cannot be read.
-    """
-    return min(int(one.not_valid_after_utc.timestamp()) for one in read(path))
-
-
 def certificates_of(config: Config) -> dict[str, Path]:
     """Role -> PEM file of every certificate and authority that the configuration names. Reads none of them."""
     found: dict[str, Path] = {}
@@ -60,6 +53,23 @@ def certificates_of(config: Config) -> dict[str, Path]:
             found[material.role] = material.certificate
         if material.authority is not None:
             found[material.authority_role] = material.authority
+    return found
+
+
+def expiries(config: Config) -> dict[str, int]:
+    """Role -> when it no longer holds (epoch seconds); without those whose file cannot be read, which `jauge doctor` tells.
+
+    A certificate ends with the first of its chain; authorities with the last of theirs: an old one is often left beside its successor.
+    """
+    found = {}
+    for material in materials(config):
+        for role, path, end in (
+            (material.role, material.certificate, min),
+            (material.authority_role, material.authority, max),
+        ):
+            if path is not None:
+                with contextlib.suppress(ConfigError, OSError):
+                    found[role] = end(int(one.not_valid_after_utc.timestamp()) for one in read(path))
     return found
 
 

@@ -11,7 +11,6 @@ from engine import certificates
 from engine.assembly import Clock, connections_of, directory_of, proofs_of, seen_of, standings_of
 from engine.config import Config
 from engine.correspondents import Correspondents
-from engine.errors import ConfigError
 from engine.inventory import Inventory
 from engine.ledger import journal
 from engine.ledger.ledger import Ledger
@@ -185,16 +184,10 @@ class Observer:
         return self._projected
 
     def _expiries(self, now: float) -> dict[str, int]:
-        """Role -> when its certificate expires; without those that cannot be read, which `jauge doctor` tells."""
+        """Role -> when its certificate expires."""
         if not 0 <= now - self._certificates_at < _RENEWED:
             self._certificates_at = now
-            found = {}
-            for role, path in certificates.certificates_of(self._config).items():
-                try:
-                    found[role] = certificates.expiry(path)
-                except (ConfigError, OSError):
-                    continue
-            self._certificates = found
+            self._certificates = certificates.expiries(self._config)
         return self._certificates
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from engine.certificates import certificates_of, expiry
+from engine.certificates import certificates_of, expiries, read
 from engine.errors import ConfigError
 from engine.service import load_config
 
@@ -33,19 +33,35 @@ def pem(path: Path, *ends: datetime) -> Path:
     return path
 
 
-def test_the_earliest_end_of_a_file(tmp_path: Path) -> None:
-    """A file of several certificates holds until the first of them ends."""
-    first, second = datetime(2031, 5, 1, 12, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
-    assert expiry(pem(tmp_path / "two.pem", second, first)) == int(first.timestamp())
+def test_until_when_each_holds(tmp_path: Path) -> None:
+    """A certificate until the first of its chain ends, authorities until the last of theirs; what cannot be read has no end."""
+    first, last = datetime(2031, 5, 1, 12, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
+    pem(tmp_path / "chain.pem", last, first)
+    (tmp_path / "broken.pem").write_text("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n")
+    (tmp_path / "a.key").touch()
+    path = tmp_path / "jauge.yaml"
+    path.write_text(
+        HEAD
+        + """
+feeds:
+  - {name: his, listener: mllp, establishment: "990000001", tls: {certificate: chain.pem, key: a.key, client_ca: chain.pem}}
+  - {name: lab, listener: mllp, establishment: "990000001", port: 2576, tls: {certificate: broken.pem, key: a.key}}
+"""
+    )
+    ends = {"feeds.his": int(first.timestamp()), "feeds.his.client_ca": int(last.timestamp())}
+    config = load_config(path)
+    assert expiries(config) == ends
+    (tmp_path / "chain.pem").unlink()
+    assert expiries(config) == {}
 
 
 def test_what_is_no_certificate(tmp_path: Path) -> None:
     """A file that holds something else is an error that names it; one that is not there is the system's error."""
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n")
     with pytest.raises(ConfigError, match=r"key\.pem: this is not a PEM certificate"):
-        expiry(tmp_path / "key.pem")
+        read(tmp_path / "key.pem")
     with pytest.raises(FileNotFoundError):
-        expiry(tmp_path / "absent.pem")
+        read(tmp_path / "absent.pem")
 
 
 def test_the_roles(tmp_path: Path) -> None:
