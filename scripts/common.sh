@@ -111,6 +111,9 @@ environment() {
         --require-hashes --only-binary :all: --no-deps --requirement "$2" >&2
     PIP_USER=0 "$1/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps \
         --no-build-isolation --editable . >&2
+    # What a running engine imports is compiled now: the account of the service may not write here.
+    env -u PYTHONDONTWRITEBYTECODE "$1/bin/python" -c \
+        'from engine import service; from engine.listeners import listener; listener.declarations()'
     fingerprint "$2" pyproject.toml >"$1/.jauge-$(basename "$2" .lock)"
 }
 
