@@ -147,6 +147,12 @@ CASES: tuple[Case, ...] = (
         indicator("DS1.1", since(7 * HOUR, 6_900, 7_100), 10_000, target=0.7),
         rolling("JaugeSousLaCible"),
     ),
+    Case(
+        "JaugeSousLaCible",
+        "five of forty",
+        indicator("DS1.1", since(7 * HOUR, 23, 30), 40, target=0.7),
+        rolling("JaugeSousLaCible"),
+    ),
     Case("JaugeSousLaCible", "less than half a point of many", indicator("DS1.1", 6_960, 10_000, target=0.7)),
     Case("JaugeSousLaCible", "half of eighteen stays", indicator("DS1.1", 9, 18, target=0.7)),
     Case(
