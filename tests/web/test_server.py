@@ -35,7 +35,7 @@ def port() -> Iterator[int]:
 
 def ask(port: int, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers=headers or {})
     answer = connection.getresponse()
     body = answer.read()
@@ -45,7 +45,7 @@ def ask(port: int, method: str, path: str, headers: dict[str, str] | None = None
 
 def send(port: int, data: bytes, *, finish: bool = True) -> bytes:
     """Everything the server answers to raw bytes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, contextlib.suppress(OSError):
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, contextlib.suppress(OSError):
         connection.sendall(data)
         if finish:
             connection.shutdown(socket.SHUT_WR)
@@ -170,7 +170,7 @@ class TestHostile:
 
     def test_a_head_in_crumbs_is_read(self, port: int) -> None:
         """One byte a packet gives the same answer."""
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for byte in b"GET /healthz HTTP/1.0\r\n\r\n":
                 connection.sendall(bytes((byte,)))
@@ -183,7 +183,7 @@ class TestHostile:
     def test_a_late_head_is_dropped(self, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         """The whole head has one deadline: a byte now and then does not extend it."""
         monkeypatch.setattr(web, "MAX_SECONDS", 0.3)
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             with contextlib.suppress(OSError):
                 for _ in range(200):
                     connection.sendall(b"G")
@@ -196,7 +196,7 @@ class TestHostile:
         monkeypatch.setattr(web, "MAX_REQUESTS", 2)
         server = Web(Application(Exposition(Snapshot, CATALOGUE, version="1"), lambda: True))
         port = server.start()
-        idle = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(2)]
+        idle = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(2)]
         assert send(port, b"", finish=False).startswith(b"HTTP/1.0 503 ")
         for connection in idle:
             connection.close()
@@ -250,7 +250,7 @@ class TestLife:
         before = set(threading.enumerate())
         server = Web(Application(Exposition(Snapshot, CATALOGUE, version="1"), lambda: True))
         port = server.start()
-        with socket.create_connection(("127.0.0.1", port), timeout=10):
+        with socket.create_connection(("127.0.0.1", port), timeout=60):
             ask(port, "GET", "/healthz")
             assert all(thread.daemon for thread in set(threading.enumerate()) - before)
         server.stop()
@@ -264,7 +264,7 @@ class TestLife:
             port = server.start()
         except OSError:
             pytest.skip("this machine has no IPv6")
-        with socket.create_connection(("::1", port), timeout=10) as connection:
+        with socket.create_connection(("::1", port), timeout=60) as connection:
             connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
             assert connection.recv(1_024).startswith(b"HTTP/1.0 200 ")
         server.stop()
