@@ -109,8 +109,14 @@ class RunningEngine:
 
     def settle(self) -> None:
         """Wait until everything acknowledged is counted and shown."""
-        for _ in range(1200):
-            time.sleep(0.7)  # a page is at most half a second old
-            if self.value("jauge_ledger_pending_messages") == 0:
+        asked = time.time()
+        for _ in range(3000):
+            shown = self.metrics()  # a page is at most half a second old, or much older where the machine is busy
+            taken, pending = (
+                shown[name, frozenset[tuple[str, str]]()]
+                for name in ("jauge_snapshot_timestamp_seconds", "jauge_ledger_pending_messages")
+            )
+            if taken > asked and not pending:
                 return
+            time.sleep(0.2)
         raise AssertionError("messages are still pending after minutes")
