@@ -212,6 +212,10 @@ class Dovecot:
 
     def forget_uids(self, mailbox: str = "INBOX") -> None:
         """Lose the list of UIDs: at the next start every mail has another one, under another UIDVALIDITY."""
+        head = (self.path(mailbox) / "dovecot-uidlist").read_text(encoding="ascii", errors="replace").split("\n", 1)[0]
+        former = int(next(word[1:] for word in head.split() if word.startswith("V")))
+        while int(time.time()) <= former:  # a UIDVALIDITY is the second it was made in
+            time.sleep(0.05)
         for path in self.path(mailbox).glob("dovecot*"):
             path.unlink()
 
