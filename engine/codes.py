@@ -56,6 +56,7 @@ def table() -> str:
         "",
         "What a message may be given, with what it means and what to do. A code never changes its meaning. Made by",
         "`engine/codes.py` from the modules that declare them; `JAUGE_UPDATE=1 scripts/test tests/test_codes.py` writes it again.",
+        "The same in French, for the page and its help: [fr/codes.md](fr/codes.md), from `config/codes.fr.yaml`, where each has its sentence.",
         "",
         "## Rejections",
         "",

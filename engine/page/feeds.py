@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.codes import codes
+from engine.code_words import sentences
 from engine.metrics.snapshot import Feed, FeedState
 from engine.page.view import View
 
@@ -20,7 +20,7 @@ _ORDER: Final[tuple[FeedState, ...]] = ("silent", "late", "never", "alive")
 
 
 class Coded(Struct, frozen=True):
-    """A code, how often it was given, and what it means (English: docs/codes.md)."""
+    """A code, how often it was given, and what it means and what to do (French; empty for a code that is not known)."""
 
     code: str
     n: int
@@ -63,7 +63,7 @@ def flows(view: View) -> list[Flow]:
 
 
 def _coded(counts: dict[str, int]) -> tuple[Coded, ...]:
-    known = codes()
+    known = sentences()
     found = [Coded(code, n, known.get(code, "")) for code, n in counts.items() if n]
     return tuple(sorted(found, key=lambda each: (-each.n, each.code)))
 

@@ -26,6 +26,7 @@ ORDER: Final = (
     "audit",
     "exploiter",
     "alertes",
+    "codes",
     "donnees-personnelles",
 )
 """The pages as they are listed; one that is not here comes after, by name."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from engine import code_words
 from engine.metrics.snapshot import ApplicationValue, Feed, IndicatorValue
 from engine.page import applications, feeds, indicator, overview, ps41
 from engine.page.applications import link
@@ -156,6 +157,17 @@ class TestFeeds:
             ("three", "en retard"),
             ("two", "jamais vu"),
             ("one", "vivant"),
+        ]
+        site.close()
+
+    def test_a_code_says_in_french_what_it_means(self, tmp_path: Path) -> None:
+        """The most frequent first, each with its sentence; a code that nobody declares has none."""
+        site = Site(tmp_path)
+        site.snapshot = structs.replace(site.snapshot, feeds=(Feed("his", rejected={"batch": 1, "odd": 2, "junk": 0}),))
+        (flow,) = feeds.flows(view(site))
+        assert [(each.code, each.n, each.words) for each in flow.rejected] == [
+            ("odd", 2, ""),
+            ("batch", 1, code_words.sentences()["batch"]),
         ]
         site.close()
 

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from engine.code_words import sentences
+from engine.codes import codes
 from engine.metrics.snapshot import ApplicationValue, Feed, IndicatorValue, Snapshot
 from engine.page.rendering import prose
 from engine.standing import Standing
@@ -190,6 +192,22 @@ def test_names_are_written_as_they_are(tmp_path: Path) -> None:
     assert HOSTILE in look(pages["/indicateurs/DS1.1"]).words
     assert HOSTILE in look(pages["/flux"]).words
     assert "CH <b>&amp; 'fils'" in look(pages["/"]).words
+    site.close()
+
+
+def test_codes_are_told_in_french(tmp_path: Path) -> None:
+    """What a code means, beside it, in the language of the page; every code is one link away."""
+    site = Site(tmp_path)
+    given = Feed("his", 1, rejected={"not-hl7": 1}, flags={"log-status-unknown": 2})
+    site.snapshot = structs.replace(site.snapshot, feeds=(given,))
+    text = site.get("/flux")
+    page = look(text)
+    assert "Ce qu’il veut dire, et que faire" in page.words
+    assert 'lang="en"' not in text
+    for code in ("not-hl7", "log-status-unknown"):
+        assert look(f"<h1>{prose(sentences()[code])}</h1>").words in page.words
+        assert codes()[code] not in page.words
+    assert {"/aide/codes#messages-non-lus", "/aide/codes#remarques"} <= set(page.links)
     site.close()
 
 
