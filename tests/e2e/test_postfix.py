@@ -226,6 +226,8 @@ def test_killed_twenty_times(engine: RunningEngine) -> None:
                 before = value(engine, "jauge_messages_received_total")
                 until(lambda before=before: value(engine, "jauge_messages_received_total") > before)  # type: ignore[misc]
                 time.sleep(chance.choice((0.0, 0.05, 0.2)))
+                while not postfix.waiting():  # a mail is on its way: now
+                    pass
                 engine.kill()
                 interrupted += postfix.waiting() > 0
                 engine.start()
