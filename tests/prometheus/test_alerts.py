@@ -1,4 +1,4 @@
-"""The alerts, by promtool: in each situation of ``cases.py``, exactly the alerts it names, with their labels."""
+"""The alerts, by promtool: in each situation of ``cases_*.py``, exactly the alerts it names, with their labels."""
 
 from __future__ import annotations
 
