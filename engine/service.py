@@ -60,7 +60,6 @@ class Engine:
         """Open everything that needs no port. Raises ConfigError or StoreError: the engine does not start half."""
         self.config = config
         self._clock = clock
-        self._started_at = clock()
         self.catalogue = catalogues.load()
         finesses = tuple(e.finess for e in config.establishments)
         self.inventory = load_inventory(config.inventory, finesses) if config.inventory else Inventory()
@@ -106,7 +105,11 @@ class Engine:
         certificate = Certificate(config.http.tls) if config.http.tls is not None else None
         pages = Pages(lambda: self.snapshot, config, self.catalogue, words, clock=clock)
         application = Application(
-            exposition, self.ready, access=Access(config.http), sections=(pages.answer, Help().answer)
+            exposition,
+            self.ready,
+            lambda error: _log.error("page-failed", error=error),
+            access=Access(config.http),
+            sections=(pages.answer, Help().answer),
         )
         self.web = Web(application, config.http.host, config.http.port, certificate)
         self.http_port = config.http.port

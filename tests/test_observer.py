@@ -1,16 +1,21 @@
 """What the running engine shows of itself: habits, projections, certificates, room."""
 
+import asyncio
 import time
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 import trustme
 from cryptography import x509
 
 from engine.ledger import schema, tallies
 from engine.ledger.journal import HOUR
 from engine.metrics.rules.verdict import MET, Verdict
+from engine.page.pages import Pages
 from engine.service import Engine, load_config
 
 FINESS = "990000001"
@@ -82,3 +87,24 @@ async def test_ready_is_shown_once_messages_can_be_acknowledged(site: Path) -> N
             await engine.pipeline.accept(b"MSH|^~\\&|A|B|C|D|20261116103000||ADT^A01|1|P|2.5\r", "his")
     finally:
         await engine.stop()
+
+
+async def test_a_page_that_fails_is_told(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its error goes to the log, whose gate withholds its text; the reader gets none of it, and the engine goes on."""
+
+    def fails(*_: object) -> None:
+        raise ValueError("SECRET")
+
+    monkeypatch.setattr(Pages, "_view", fails)
+    engine = Engine(load_config(site / "jauge.yaml"), clock=lambda: NOW)
+    with structlog.testing.capture_logs() as lines:
+        await engine.start()
+        try:
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{engine.http_port}/")
+            assert (refused.value.code, refused.value.read()) == (500, b"error\n")
+            assert engine.ready()
+        finally:
+            await engine.stop()
+    (told,) = (line for line in lines if line["event"] == "page-failed")
+    assert type(told["error"]) is ValueError

@@ -39,22 +39,21 @@ _SECURITY: Final = {
 class Application:
     """The routes.
 
-    ``ready`` tells whether the engine keeps its promises now; ``failed`` is told the name of the class of an error that
-    a page raised (never its text).
+    ``ready`` tells whether the engine keeps its promises now; ``failed`` is told the error that a page raised.
     """
 
     def __init__(
         self,
         exposition: Exposition,
         ready: Callable[[], bool],
-        failed: Callable[[str], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
         *,
         sections: Sequence[Section] = (),
         access: Access | None = None,
     ) -> None:
         self._exposition: Final = exposition
         self._ready: Final = ready
-        self._failed: Final = failed or (lambda _name: None)
+        self._failed: Final = failed or (lambda _error: None)
         self._sections: Final = tuple(sections)
         self._access: Final = access
 
@@ -64,7 +63,7 @@ class Application:
         try:
             answer = self._answer(method, environ)
         except Exception as error:  # noqa: BLE001 - whatever a page does, the caller gets an answer
-            self._failed(type(error).__name__)
+            self._failed(error)
             answer = _text(500, "error\n")
         own = {"Server": "jauge", **_SECURITY, "Content-Type": answer.content_type}
         for name, _ in answer.headers:
