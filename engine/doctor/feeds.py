@@ -9,6 +9,7 @@ from typing import Final
 from engine.config import Feed
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
+from engine.metrics.snapshot import SILENT
 
 CODES: Final = {
     "feed-unknown": "The running engine does not know the feed: it was started before it was added. Restart it.",
@@ -24,7 +25,6 @@ CODES: Final = {
     "path-unwritable": "The engine's account may not write in the folder: what was read could not be put away.",
 }
 _MOVES: Final = frozenset({"folder", "captures"})
-_SILENT: Final = 3
 
 
 def feeds(site: Site) -> list[Finding]:
@@ -91,7 +91,7 @@ def _life(found: Findings, site: Site, feed: Feed) -> None:
         silence = max(0, int(site.now - last))
         limit = running.value("jauge_feed_silence_limit_seconds", feed=feed.name) or 0
         what = f"latest message {_duration(silence)} ago"
-        if limit and silence > _SILENT * limit:
+        if limit and silence > SILENT * limit:
             do = "look at the sender: is its connection up, does its queue grow?"
             found.problem(place, "feed-silent", f"{what}; usually within {_duration(int(limit))} at this hour", do)
         elif limit and silence > limit:

@@ -10,7 +10,7 @@ All times are whole seconds since 1970-01-01 UTC; ``0`` means never.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
@@ -24,6 +24,9 @@ Reference = Literal["identity", "movement"]
 
 FeedState = Literal["never", "alive", "late", "silent"]
 """A feed against its own habit (:meth:`Feed.state`)."""
+
+SILENT: Final = 3
+"""A feed is silent, and no longer only late, past so many times its limit of silence (config/prometheus/alerts-feeds.yml says the same)."""
 
 
 class IndicatorValue(Struct, frozen=True):
@@ -78,13 +81,13 @@ class Feed(Struct, frozen=True):
     silence_limit: int = 0  # seconds: a longer silence is unusual at these hours of the week; 0 when no habit is known
 
     def state(self, now: float) -> FeedState:
-        """How it stands against its own habit: ``late`` past its limit of silence, ``silent`` past three times that."""
+        """How it stands against its own habit: ``late`` past its limit of silence, ``silent`` past :data:`SILENT` times that."""
         if not self.last_message_at:
             return "never"
         silence = now - self.last_message_at
         if not self.silence_limit or silence <= self.silence_limit:
             return "alive"
-        return "late" if silence <= 3 * self.silence_limit else "silent"
+        return "late" if silence <= SILENT * self.silence_limit else "silent"
 
 
 class WindowBounds(Struct, frozen=True):
