@@ -2,78 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from msgspec import Meta, Struct
 
 from engine import config
 from engine.errors import ConfigError
 from engine.listeners.listener import declarations
 from engine.service import config_problems
+from tests.configuration import GOOD, LISTENERS, Wire, faults, written
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Tls(Struct, frozen=True, kw_only=True):
-    """Files."""
-
-    certificate: Annotated[Path, Meta(extra={"exists": "file"})]
-
-
-class Wire(Struct, frozen=True, kw_only=True):
-    """A listener with a port."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 2575
-    idle_timeout_seconds: Annotated[float, Meta(gt=0)] = 300.0
-    tls: Tls | None = None
-
-
-class Shelf(Struct, frozen=True, kw_only=True):
-    """A listener with a folder and a rule of its own."""
-
-    path: Annotated[Path, Meta(extra={"exists": "folder"})]
-    poll_seconds: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.poll_seconds > 60:
-            raise ValueError("poll_seconds is longer than a minute")
-
-
-LISTENERS: dict[str, type[Struct]] = {"mllp": Wire, "folder": Shelf}
-
-GOOD = """\
-store: var/jauge.db
-keys: var/keys
-establishments:
-  - finess: "990000001"
-    name: Centre hospitalier d'exemple
-feeds:
-  - name: his
-    listener: mllp
-    establishment: "990000001"
-"""
-
-
 @pytest.fixture
-def write(tmp_path: Path):
+def write(tmp_path: Path) -> Callable[[str | bytes], Path]:
     """Writes a file and gives its path."""
-
-    def _write(text: str | bytes) -> Path:
-        path = tmp_path / "jauge.yaml"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return _write
-
-
-def faults(path: Path, indicators: tuple[str, ...] = ()) -> list[tuple[int, str, str]]:
-    """Line, message and mend of every fault."""
-    return [(error.line, error.message, error.mend) for error in config.problems(path, LISTENERS, indicators)]
+    return partial(written, tmp_path)
 
 
 class TestRight:
@@ -378,73 +325,12 @@ class TestWrong:
         assert len(found[0][1]) < 200
 
 
-SCALARS = st.one_of(
-    st.sampled_from(
-        ["", "~", "true", "990000001", "1e5", "his", "mllp", ".inf", "0o7", "[]", "{}", "*a", "&a", "!!str", "|"]
-    ),
-    st.text(max_size=12),
-    st.integers().map(str),
-)
-KEYS = st.one_of(
-    st.sampled_from(
-        [*config.Config.__struct_fields__, *config.Feed.__struct_fields__, *config.Establishment.__struct_fields__]
-    ),
-    st.text(max_size=6),
-)
-TREES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4).map(lambda items: "[" + ", ".join(items) + "]"),
-        st.lists(st.tuples(KEYS, inner), max_size=4).map(
-            lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
-        ),
-    ),
-    max_leaves=12,
-)
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class TestNeverAnythingElse:
-    """Whatever the file, a Config or ConfigErrors."""
-
-    @QUICK
-    @given(st.binary(max_size=200))
-    def test_bytes(self, write, data: bytes) -> None:
-        """Any bytes give a list of ConfigError, each about this file."""
-        path = write(data)
-        found = config.problems(path, LISTENERS)
-        assert found
-        assert {error.file for error in found} == {str(path)}
-
-    @QUICK
-    @given(st.lists(st.tuples(KEYS, TREES), max_size=4))
-    def test_trees(self, write, pairs: list[tuple[str, str]]) -> None:
-        """Any YAML under known and unknown names gives ConfigErrors only."""
-        text = "".join(f"{key}: {value}\n" for key, value in pairs).encode("utf-8", "replace")
-        assert all(isinstance(error, ConfigError) for error in config.problems(write(text), LISTENERS))
-
-    @QUICK
-    @given(st.integers(0, 8), KEYS, TREES)
-    def test_one_line_of_a_good_file(self, write, number: int, key: str, tree: str) -> None:
-        """A good file with one line replaced is read, or its faults are ConfigErrors; load and problems agree."""
-        lines = GOOD.splitlines()
-        indent = len(lines[number]) - len(lines[number].lstrip(" -"))
-        lines[number] = lines[number][:indent] + f"{key}: {tree}"
-        path = write("\n".join(lines).encode("utf-8", "replace"))
-        found = config.problems(path, LISTENERS)
-        if found:
-            with pytest.raises(ConfigError):
-                config.load(path, LISTENERS)
-        else:
-            assert config.load(path, LISTENERS).feeds
-
-
 def test_udp_and_tcp_may_share_a_number(tmp_path: Path) -> None:
     """Syslog over both on 6514: two ports; twice over UDP is one."""
     feed = '  - {{name: {name}, listener: syslog, establishment: "990000001", port: 6514, transport: {transport}}}\n'
     head = 'store: s.db\nkeys: k\nestablishments:\n  - {finess: "990000001", name: CH}\nfeeds:\n'
     path = tmp_path / "jauge.yaml"
-    for transports, faults in ((("tcp", "udp"), 0), (("udp", "udp"), 1)):
+    for transports, wrong in ((("tcp", "udp"), 0), (("udp", "udp"), 1)):
         feeds = "".join(feed.format(name=f"a{n}", transport=one) for n, one in enumerate(transports))
         path.write_text(head + feeds, encoding="utf-8")
-        assert len(config_problems(path)) == faults
+        assert len(config_problems(path)) == wrong

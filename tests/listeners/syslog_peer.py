@@ -11,7 +11,7 @@ from typing import Any
 from engine.listeners.listener import PlainCounters
 from engine.listeners.syslog import SyslogListener, SyslogSettings
 from engine.parsers.syslog_frames import counted
-from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline, Harness
+from tests.listeners.conformance import ACCEPTED, MAX_MESSAGE_BYTES, FakePipeline, Harness
 
 
 def message(name: str, size: int = 0) -> bytes:
@@ -26,6 +26,11 @@ def name_of(payload: bytes) -> str:
     """The name of a message."""
     words = payload.split(b" ", 5)
     return words[4].decode() if len(words) > 5 else f"{len(payload)} bytes"
+
+
+def pipeline(held: bool = False, receipt: Any = lambda payload: ACCEPTED) -> FakePipeline:
+    """An engine that knows the names of syslog messages."""
+    return FakePipeline(held, receipt, name_of)
 
 
 class Place:
