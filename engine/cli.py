@@ -197,7 +197,7 @@ def rates(config_path: Path | None, *, as_json: bool) -> None:
         for indicator in catalogue.ids
         if (target := config.target(indicator, e.finess)) is not None
     }
-    command.table(found, catalogue, targets, Console())
+    command.table(found, catalogue, targets, Console(markup=False))
 
 
 @main.command()
@@ -220,7 +220,7 @@ def explain(visit: str, config_path: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(stays, ensure_ascii=False))
     else:
-        command.text(stays, Console())
+        command.text(stays, Console(markup=False))
 
 
 @main.command()
@@ -243,7 +243,7 @@ def audit(config_path: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"differences": len(found)}))
     elif found:
-        command.table(found, Console())
+        command.table(found, Console(markup=False))
         click.echo(f"jauge: {len(found)} tallies differ from the recount", err=True)
     else:
         click.echo("every tally equals its recount")
@@ -263,7 +263,7 @@ def contradictions(config_path: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(command.to_json(found), ensure_ascii=False))
     else:
-        command.table(found, Console())
+        command.table(found, Console(markup=False))
 
 
 @main.command("check-config")

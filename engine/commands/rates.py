@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +22,9 @@ from engine.metrics import existence, periods, values
 from engine.metrics import remedies as tables
 from engine.metrics.catalogue import Catalogue
 from engine.metrics.remedies import Remedies
-from engine.metrics.snapshot import ApplicationValue, Directory, IndicatorValue
+from engine.metrics.snapshot import ApplicationValue, Directory, IndicatorValue, WindowName
+
+_WINDOWS: Final[tuple[WindowName, ...]] = ("official", "rolling")
 
 
 class Refusal(Struct, frozen=True):
@@ -125,84 +128,16 @@ def percent(value: IndicatorValue) -> str:
 
 
 def table(found: Rates, catalogue: Catalogue, targets: dict[tuple[str, str], float], console: Console) -> None:
-    """The table of ``jauge rates``."""
+    """The tables of ``jauge rates``, one establishment after the other: nothing is cut in a terminal of 80 columns."""
     if found.stale:
         console.print(f"Old figures: {STALE}.", style="bold")
-    table = Table(title=f"Rates on {found.day}", caption="no target: the official texts held give none")
-    for column in ("Indicator", "Establishment", "Label", "Window", "Rate", "Target", "Missed, by reason"):
-        table.add_column(column, overflow="fold")
-    for value in _grouped(found.indicators, catalogue):
-        if catalogue[value.indicator].kind == "existence":
-            continue
-        target = targets.get((value.indicator, value.establishment), catalogue.target(value.indicator))
-        missed = ", ".join(f"{reason} {n}" for reason, n in value.missed.items() if n)
-        table.add_row(
-            value.indicator,
-            value.establishment,
-            catalogue[value.indicator].title,
-            value.window,
-            f"{value.numerator}/{value.denominator}  {percent(value)}",
-            "no official target" if target is None else f"{target * 100:g} %",
-            missed,
-        )
-    console.print(table)
-    _existence(found, catalogue, console)
-    _refused(found, catalogue, console)
-    if found.applications:
-        inventory = Table(title="Applications of the inventory")
-        for column in ("Application", "Reference", "Counted", "State", "By", "Last seen", "Able of the INS"):
-            inventory.add_column(column)
-        for line in found.applications:
-            by = [word for word, said in (("declared", line.declared), ("observed", line.observed)) if said]
-            inventory.add_row(
-                line.application,
-                line.reference,
-                "yes" if line.in_scope else "no",
-                _state(line),
-                " and ".join(by),
-                periods.utc(line.last_seen) if line.last_seen else "never",
-                line.ins_proof or "no",
-            )
-        console.print(inventory)
-    if found.unlisted:
-        console.print(f"Seen in the flows, not in the inventory: {', '.join(found.unlisted)}")
-    if found.pending:
-        console.print(f"{found.pending} messages are not counted yet.")
-
-
-def _grouped(values: Iterable[IndicatorValue], catalogue: Catalogue) -> list[IndicatorValue]:
-    """Each indicator with its variants next to it."""
-    places: dict[str, int] = {}
-    return sorted(
-        values,
-        key=lambda value: places.setdefault(catalogue[value.indicator].variant_of or value.indicator, len(places)),
-    )
-
-
-def _existence(found: Rates, catalogue: Catalogue, console: Console) -> None:
-    """What is met or not, once for both windows, with the official value beside."""
-    table = Table(
-        title="Met or not", caption="official: official_values of the configuration; never mixed with what is observed"
-    )
-    for column in ("Indicator", "Establishment", "Label", "Observed", "Official", "Why not", "What to do"):
-        table.add_column(column, overflow="fold")
-    official = {(each.indicator, each.establishment): each.met for each in found.official}
-    for value in found.indicators:
-        entry = catalogue[value.indicator]
-        if entry.kind != "existence" or value.window != "official":
-            continue
-        said = official.get((value.indicator, value.establishment))
-        reason = next((reason for reason in entry.reasons if value.missed.get(reason.code)), None)
-        table.add_row(
-            value.indicator,
-            value.establishment,
-            entry.title,
-            "yes" if value.numerator else "no",
-            "-" if said is None else "yes" if said else "no",
-            reason.label if reason else "",
-            reason.advice if reason else "",
-        )
-    console.print(table)
+    for finess in dict.fromkeys(value.establishment for value in found.indicators):
+        for window in _WINDOWS:
+            _rated(found, finess, window, catalogue, targets, console)
+        _existence(found, finess, catalogue, console)
+        for window in _WINDOWS:
+            _refused(found, finess, window, catalogue, console)
+        _connected(found, finess, console)
     known = found.directory
     if known.updated_at:
         console.print(
@@ -211,42 +146,127 @@ def _existence(found: Rates, catalogue: Catalogue, console: Console) -> None:
         )
     if known.faults:
         console.print(f"{known.faults} lines of the directory are at fault: jauge check-config tells which.")
+    if found.unlisted:
+        console.print(f"Seen in the flows, not in the inventory: {', '.join(found.unlisted)}")
+    if found.pending:
+        console.print(f"{found.pending} messages are not counted yet.")
 
 
-def _refused(found: Rates, catalogue: Catalogue, console: Console) -> None:
+def _table(title: str, columns: Sequence[str], words: Collection[str], caption: str | None = None) -> Table:
+    """An empty table. The columns of ``words`` may take several lines; the others are never cut."""
+    made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column not in words)
+    return made
+
+
+def _rated(
+    found: Rates,
+    finess: str,
+    window: WindowName,
+    catalogue: Catalogue,
+    targets: dict[tuple[str, str], float],
+    console: Console,
+) -> None:
+    """The rates of one window, each indicator with its variants next to it, in the order of the catalogue."""
+    made = _table(
+        f"{finess}, {window} period, on {found.day}",
+        ("Indicator", "Rate", "", "Target", "Missed, by reason"),
+        words={"Indicator", "Missed, by reason"},
+        caption="target none: the official texts held give none",
+    )
+    places = {entry.id: place for place, entry in enumerate(catalogue)}
+    for value in sorted(found.indicators, key=lambda value: places[value.indicator]):
+        entry = catalogue[value.indicator]
+        if entry.kind == "existence" or (value.establishment, value.window) != (finess, window):
+            continue
+        target = targets.get((value.indicator, finess), catalogue.target(value.indicator))
+        made.add_row(
+            f"{value.indicator} {entry.title}",
+            f"{value.numerator}/{value.denominator}",
+            percent(value),
+            "none" if target is None else f"{target * 100:g} %",
+            ", ".join(f"{reason}={n}" for reason, n in value.missed.items() if n),
+        )
+    console.print(made)
+
+
+def _existence(found: Rates, finess: str, catalogue: Catalogue, console: Console) -> None:
+    """What is met or not, once for both windows, with the official value beside."""
+    made = _table(
+        f"{finess}, met or not",
+        ("Indicator", "Observed", "Official", "Why not, and what to do"),
+        words={"Indicator", "Why not, and what to do"},
+        caption="official: official_values of the configuration; never mixed with what is observed",
+    )
+    official = {(each.indicator, each.establishment): each.met for each in found.official}
+    for value in found.indicators:
+        entry = catalogue[value.indicator]
+        if entry.kind != "existence" or (value.establishment, value.window) != (finess, "official"):
+            continue
+        said = official.get((value.indicator, finess))
+        reason = next((reason for reason in entry.reasons if value.missed.get(reason.code)), None)
+        made.add_row(
+            f"{value.indicator} {entry.title}",
+            "yes" if value.numerator else "no",
+            "-" if said is None else "yes" if said else "no",
+            f"{reason.label}. {reason.advice}" if reason else "",
+        )
+    console.print(made)
+
+
+def _refused(found: Rates, finess: str, window: WindowName, catalogue: Catalogue, console: Console) -> None:
     """The refusals of the DMP by code, of the indicators themselves; their variants have the same.
 
     Where the plain name asks for a weaker proof than the DMP's yes, those of ``_accepted`` stand for it.
     """
-    plain = {(each.indicator, each.establishment, each.window) for each in found.refusals}
+    here = [each for each in found.refusals if (each.establishment, each.window) == (finess, window)]
+    plain = {each.indicator for each in here}
     shown = []
-    for each in found.refusals:
+    for each in here:
         origin = catalogue[each.indicator].variant_of
-        stands = each.indicator == f"{origin}_accepted" and (origin, each.establishment, each.window) not in plain
-        if not origin or stands:
+        if not origin or (each.indicator == f"{origin}_accepted" and origin not in plain):
             shown.append(each)
     if not shown:
         return
-    table = Table(title="Rejected by the DMP, by code")
-    for column in ("Indicator", "Establishment", "Window", "Code", "Number", "Meaning", "What to do"):
-        table.add_column(column, overflow="fold")
-    for refusal in shown:
-        table.add_row(
-            refusal.indicator,
-            refusal.establishment,
-            refusal.window,
-            refusal.code,
-            str(refusal.count),
-            refusal.label,
-            refusal.advice,
+    made = _table(
+        f"{finess}, {window} period: rejected by the DMP, by code",
+        ("Code", "Indicator", "Number", "What it means, and what to do"),
+        words={"What it means, and what to do"},
+    )
+    for each in shown:
+        made.add_row(each.code, each.indicator, str(each.count), f"{each.label}. {each.advice}")
+    console.print(made)
+
+
+def _connected(found: Rates, finess: str, console: Console) -> None:
+    """The applications of the inventory, seen from both references."""
+    here = [line for line in found.applications if line.establishment == finess]
+    if not here:
+        return
+    made = _table(
+        f"{finess}, applications of the inventory",
+        ("Application", "Reference", "Counted", "Last seen", "INS", "State"),
+        words={"Application", "State"},
+        caption="INS: by what the application is known to be able of it",
+    )
+    for line in here:
+        made.add_row(
+            line.application,
+            line.reference,
+            "yes" if line.in_scope else "no",
+            periods.utc(line.last_seen)[:10] if line.last_seen else "never",
+            line.ins_proof or "no",
+            _state(line),
         )
-    console.print(table)
+    console.print(made)
 
 
 def _state(line: ApplicationValue) -> str:
     if not line.connected:
         return "not connected"
-    return "connected" if line.recent or not line.observed else "connected, not seen recently"
+    by = " and ".join(word for word, said in (("declared", line.declared), ("observed", line.observed)) if said)
+    return f"connected ({by})" + ("" if line.recent or not line.observed else ", not seen recently")
 
 
 def to_json(found: Rates) -> dict[str, Any]:

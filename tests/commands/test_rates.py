@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from engine import resources
 from engine.commands import rates
 from engine.metrics import catalogue
 from engine.service import load_config
@@ -52,11 +53,36 @@ def read(path: Path) -> rates.Rates:
     return rates.rates(load_config(path))
 
 
-def shown(found: rates.Rates) -> str:
-    """The tables of it."""
+def shown(found: rates.Rates, width: int = 220) -> str:
+    """The tables of it, in a terminal of so many columns."""
     out = StringIO()
-    rates.table(found, catalogue.load(), {}, Console(file=out, width=220))
-    return " ".join(out.getvalue().split())
+    rates.table(found, catalogue.load(), {}, Console(file=out, width=width))
+    return " ".join(word for word in out.getvalue().split() if not word.startswith("─"))
+
+
+class TestTables:
+    """What a person sees in a terminal."""
+
+    def test_nothing_is_cut_in_eighty_columns(self, refused: Path) -> None:
+        """The indicators, their rates, the reasons, the refusals and the applications are whole words, as on a wide screen."""
+        refused.write_text(f"inventory: {resources.path('applications.csv')}\n{CONFIG}", encoding="utf-8")
+        found = read(refused)
+        words = shown(found, width=80).split()
+
+        assert "…" not in " ".join(words)
+        assert {value.indicator for value in found.indicators} <= set(words)
+        assert {"0/4", "rejected=4", "XDSUnknownPatientId", "Chimiothérapie", "never"} <= set(words)
+        assert {line.application.split()[-1] for line in found.applications} <= set(words)
+        missed = [v.missed for v in found.indicators if catalogue.load()[v.indicator].kind == "rate"]
+        assert {f"{reason}={n}" for each in missed for reason, n in each.items() if n} <= {w.rstrip(",") for w in words}
+
+    def test_a_table_a_window_and_establishment(self, refused: Path) -> None:
+        """Official first, in the order of the catalogue, each indicator before its variants."""
+        told = shown(read(refused))
+
+        official, rolling = told.index("990000001, official period, on"), told.index("990000001, rolling period, on")
+        assert official < told.index(" D2.2 ") < told.index(" D2.2_active ") < told.index(" DS1.1 ") < rolling
+        assert told.index(" DS4.1 ") < told.index(" DS4.1_directory ")
 
 
 class TestRefusals:
@@ -93,7 +119,7 @@ class TestRefusals:
         """Variants have the same refusals and are not repeated."""
         told = shown(read(refused))
 
-        assert "Rejected by the DMP, by code" in told
+        assert "990000001, rolling period: rejected by the DMP, by code" in told
         assert told.count("DMP clos") == 3  # DS1.1, and D2.2 and D6.1 that count the same letter
         assert "Ne pas renvoyer." in told
 
@@ -119,7 +145,7 @@ class TestRefusals:
         path = site(tmp_path)
         fill(path, *stay(1, "XDSRegistryBusy")[:2])
 
-        assert "Rejected" not in shown(read(path))
+        assert "by code" not in shown(read(path))
 
 
 class TestMetOrNot:
@@ -135,9 +161,9 @@ class TestMetOrNot:
         found = read(path)
         words = shown(found)
 
-        assert "│ D6.2 │ 990000001 │ Annuaire des correspondants à jour │ yes │ no │" in words
-        assert "│ P4.3 │ 990000001 │ Messagerie MSSanté opérationnelle │ no │ yes │ Aucun envoi MSSanté vu" in words
-        assert "│ PS3.2 │ 990000001 │ Messagerie MSSanté opérationnelle (SUN-ES) │ no │ - │" in words
+        assert "D6.2 Annuaire des correspondants à jour yes no" in words
+        assert "P4.3 Messagerie MSSanté opérationnelle no yes Aucun envoi MSSanté vu" in words
+        assert "PS3.2 Messagerie MSSanté opérationnelle (SUN-ES) no - " in words
         assert words.count("D6.2 ") == 1
         assert "2 correspondents, 2 equipped; 0 addresses were written to that it does not know." in words
         assert "1 lines of the directory are at fault" in words
