@@ -275,8 +275,9 @@ def text(stays: Sequence[dict[str, Any]], console: Console) -> None:
             if "advice" in one:
                 advised.setdefault((one["reason"], one["advice"]), []).append(one["indicator"])
         for (reason, advice), indicators in advised.items():
-            plain = [name for name in indicators if "_" not in name]
-            console.print(f"{', '.join(plain or indicators)} {reason}: {advice}")
+            names = list(dict.fromkeys(indicators))
+            plain = [name for name in names if "_" not in name]
+            console.print(f"{', '.join(plain or names)} {reason}: {advice}")
 
 
 def _version_text(version: dict[str, Any], console: Console) -> None:

@@ -40,7 +40,7 @@ def verdicts(report: Report, view: View, settings: RuleSettings) -> list[Verdict
 def _sending(one: Mailing) -> dict[str, Any]:
     found: dict[str, Any] = {
         "sent": periods.utc(one.at) if one.at else "unknown",
-        "to": one.category or "as the message asked",
+        "to": one.category or "those whom the message names",
         "seen_as": "mail" if one.request is None else "ZAM",
         "state": "read" if one.read else "delivered" if one.delivered else "refused" if one.refused else "sent",
     }
@@ -54,4 +54,4 @@ def text(sendings: list[dict[str, Any]], console: Console, title: str) -> None:
     for one in sendings:
         xdm = f", XDM {one['xdm']}" if "xdm" in one else ""
         code = f" ({one['code']})" if "code" in one else ""
-        console.print(f"  {title} {one['sent']} to {one['to']}, seen as {one['seen_as']}{xdm}: {one['state']}{code}")
+        console.print(f"  {title} {one['sent']}, to {one['to']}, seen as {one['seen_as']}{xdm}: {one['state']}{code}")

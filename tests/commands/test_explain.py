@@ -187,6 +187,12 @@ class TestVerdicts:
         assert set(advice) == {"not_produced"}
         assert told.count(f"not_produced: {advice['not_produced']}") == 1
 
+    def test_what_to_do_names_each_indicator_once(self) -> None:
+        """Two letters missed by one reason: the advice is for the indicator, not for each of them."""
+        told = shown(explained(*STAY, LETTER, document("2026-03-05 15:30", 3)))
+
+        assert "\nD2.2, D6.1, DS1.1 not_answered: " in told
+
     def test_an_indicator_comes_before_its_variants(self) -> None:
         """The plain name first, and its variants next to it."""
         names = [one["indicator"] for one in explained(*STAY, LETTER)["verdicts"]]

@@ -16,11 +16,11 @@ def test_each_sending_is_told_with_its_end() -> None:
     )
     (document,) = found["documents"]
     assert [(one["seen_as"], one["to"], one["state"], one.get("code")) for one in document["mails"]] == [
-        ("ZAM", "as the message asked", "delivered", None),
+        ("ZAM", "those whom the message names", "delivered", None),
         ("mail", "professional", "delivered", None),
         ("mail", "professional", "delivered", None),
     ]
-    assert "mailed 2026-03-06 08:00:00 to professional, seen as mail, XDM valid: delivered" in shown(found)
+    assert "mailed 2026-03-06 08:00:00, to professional, seen as mail, XDM valid: delivered" in shown(found)
     verdicts = {one["indicator"]: one["verdict"] for one in found["verdicts"]}
     assert (verdicts["D6.3"], verdicts["DS4.1"]) == ("met", "met")
 
@@ -38,6 +38,6 @@ def test_messages_to_the_patient_are_told_of_the_stay() -> None:
     found = explained(*STAY, identity("2026-03-02 09:00"), message(), settings=SETTINGS)
     assert [(one["to"], one["xdm"], one["state"]) for one in found["messages"]] == [("citizen", "none", "sent")]
     text = shown(found)
-    assert "Message to the patient 2026-03-05 16:00:00 to citizen" in text
+    assert "Message to the patient 2026-03-05 16:00:00, to citizen" in text
     for box in (PATIENT, DOCTOR):
         assert box.hex() not in text
