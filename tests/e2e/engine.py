@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,11 +26,20 @@ feeds:
 """
 
 
+_kept: deque[socket.socket] = deque(maxlen=100)
+"""The latest ports that were given, bound and not listened on: the system gives them to nobody else, and whoever asks for one by its
+number may listen on it."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that is given once."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    if len(_kept) == _kept.maxlen:
+        _kept.popleft().close()
+    _kept.append(kept)
+    return int(kept.getsockname()[1])
 
 
 class RunningEngine:
@@ -60,16 +70,17 @@ class RunningEngine:
                 stderr=log,
                 stdout=log,
             )
-        for _ in range(600):
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"the engine ended with {self.process.returncode}")
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/readyz", timeout=2) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/readyz", timeout=30) as answer:
                     if answer.status == 200:
                         return
             except OSError:
                 time.sleep(0.05)
-        raise AssertionError("the engine is not ready after 30 s")
+        raise AssertionError("the engine is not ready after 90 s")
 
     def kill(self) -> None:
         """kill -9."""
