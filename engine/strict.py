@@ -103,12 +103,13 @@ class Reader:
         self.variants = variants
         self.errors: list[ConfigError] = []
         self.lines: dict[Place, int] = {}
+        self._absent: int = 0
 
     def read(self, kind: type[Struct]) -> Struct | None:
-        """The whole file as ``kind``; None when there are errors."""
+        """The whole file as ``kind``; None when it has errors, but for files that are not there: the rest can then be looked at."""
         root = self._compose()
         value = _MISSING if root is None else self._struct(root, kind, (), {})
-        return value if not self.errors and isinstance(value, kind) else None
+        return value if not self._faulty() and isinstance(value, kind) else None
 
     def line(self, place: Place) -> int:
         """Line of a setting, else of what encloses it, else 0."""
@@ -119,6 +120,10 @@ class Reader:
     def fail(self, line: int, message: str, mend: str = "") -> None:
         """Notes one fault."""
         self.errors.append(ConfigError(str(self.path), line, message, mend))
+
+    def _faulty(self) -> bool:
+        """Whether something else is wrong than a file that is not there: what would be told next may then only follow from it."""
+        return len(self.errors) > self._absent
 
     def _compose(self) -> yaml.Node | None:
         try:
@@ -216,7 +221,7 @@ class Reader:
         return values
 
     def _build(self, kind: type[Struct], values: Mapping[str, Any], line: int) -> Any:
-        if any(value is _MISSING for value in values.values()) or self.errors:
+        if any(value is _MISSING for value in values.values()) or self._faulty():
             return _MISSING
         try:
             return kind(**values)
@@ -340,8 +345,9 @@ class Reader:
             except (OSError, ValueError):
                 there = False
             if not there:
-                mend = f"looked for {value}"
-                self.fail(line, f"{what}: there is no such {meta['exists']}", mend)
+                self.fail(line, f"{what}: there is no such {meta['exists']}", f"looked for {value}")
+                self._absent += 1
+                return value
         return value if len(self.errors) == before else _MISSING
 
 

@@ -246,6 +246,14 @@ class TestWrong:
         assert raised.value.line == 1
         assert str(path) in str(raised.value)
 
+    def test_a_file_that_is_not_there_does_not_hide_the_rest(self, write) -> None:
+        """Certificates come last on a new machine: what is between the settings is told with them, not at the next try."""
+        found = faults(write(GOOD + "    tls: {certificate: a.pem}\nindicators: {targets: {DS1.9: 0.5}}\n"), ("DS1.1",))
+        assert [(line, said) for line, said, _ in found] == [
+            (10, "feeds[0].tls.certificate: there is no such file"),
+            (11, "'DS1.9' is not a known indicator"),
+        ]
+
     def test_known_indicators(self, write) -> None:
         """With the catalogue's codes, a target of an unknown indicator has the nearest code as its mend."""
         found = faults(write(GOOD + "indicators:\n  targets:\n    DS1.9: 0.5\n"), ("DS1.1", "P1.1"))
