@@ -118,6 +118,7 @@ class Observer:
             directory=directory_of(known, unknown),
             standings=standings,
             official={(i, e.finess): met for e in config.establishments for i, met in e.official_values.items()},
+            names={e.finess: e.name for e in config.establishments},
             proofs={e.finess: e.proof for e in config.establishments},
             projected=self._projections(now),
             certificates=self._expiries(now),

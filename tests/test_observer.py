@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -55,10 +56,11 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_what_is_shown(site: Path) -> None:
-    """The habit of a feed from the hours of the store, the heading of an indicator, the expiry of a certificate, the room on the disk."""
+    """The name of the configuration, the habit of a feed from the hours of the store, the heading of an indicator, the expiry of a certificate, the room on the disk."""
     engine = Engine(load_config(site / "jauge.yaml"), clock=lambda: NOW)
     try:
         shown = engine.snapshot
+        assert shown.names == {FINESS: "CH d'exemple"}
         feeds = {feed.name: feed for feed in shown.feeds}
         assert feeds["his"].silence_limit == pytest.approx(5 * HOUR, abs=2)
         assert feeds["quiet"].silence_limit == 0
@@ -69,6 +71,30 @@ def test_what_is_shown(site: Path) -> None:
         assert shown.store_bytes >= (site / "jauge.db").stat().st_size > 0
         assert shown.free_bytes > 0
         assert not shown.ready
+    finally:
+        engine.ledger.close()
+
+
+@pytest.mark.parametrize(("setting", "state"), [("", "silent"), ("holidays: martinique, ", "alive")])
+def test_the_holidays_are_those_of_the_establishment(tmp_path: Path, setting: str, state: str) -> None:
+    """A feed that rests on Sundays is not missed on 22 May in Martinique, and is where nobody said that it is there."""
+    here = CONFIG.replace("name: CH", f"{setting}time_zone: America/Martinique, name: CH")
+    (tmp_path / "jauge.yaml").write_text(
+        here.replace(", tls: {certificate: server.pem, key: server.key, client_ca: ca.pem}", "")
+    )
+    zone = ZoneInfo("America/Martinique")
+    now = int(datetime(2026, 5, 22, 10, 30, tzinfo=zone).timestamp())
+    store = schema.connect(tmp_path / "jauge.db")
+    store.execute("BEGIN")
+    store.execute("INSERT INTO registers VALUES('feed', 'his', ?)", (now - 10 * HOUR,))
+    for hour in range(now // HOUR - 21 * 24, now // HOUR):
+        if datetime.fromtimestamp(hour * HOUR, zone).weekday() != 6:
+            store.execute("INSERT INTO hours VALUES('his', ?, 20)", (hour,))
+    store.execute("COMMIT")
+    store.close()
+    engine = Engine(load_config(tmp_path / "jauge.yaml"), clock=lambda: now)
+    try:
+        assert {feed.name: feed.state(now) for feed in engine.snapshot.feeds}["his"] == state
     finally:
         engine.ledger.close()
 

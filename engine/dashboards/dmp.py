@@ -11,7 +11,7 @@ from engine.dashboards import wording as w
 from engine.dashboards.panels import BAD, GOOD, HUES, PLAIN, WATCH, Column, Json, Query
 
 _RESPONSES: Final = "jauge_dmp_responses_total"
-_LEGEND: Final = "{{establishment}}"
+_LEGEND: Final = "{{name}}"
 _BY: Final = "establishment"
 
 
@@ -38,7 +38,7 @@ def _figures() -> list[tuple[int, Json]]:
         return p.stat(
             title,
             description,
-            Query(q.share(_RESPONSES, "outcome", outcome), _LEGEND),
+            Query(f.named(q.share(_RESPONSES, "outcome", outcome)), _LEGEND),
             unit="percentunit",
             decimals=1,
             thresholds=thresholds,
@@ -48,7 +48,7 @@ def _figures() -> list[tuple[int, Json]]:
     sent = p.stat(
         "Envois",
         "Envois au DMP sur la durée affichée, chacun une fois quelles que soient ses traces.",
-        Query(q.total("jauge_dmp_submissions_total", _BY, f.SITE), _LEGEND),
+        Query(f.named(q.total("jauge_dmp_submissions_total", _BY, f.SITE)), _LEGEND),
         unit="locale",
         decimals=0,
         thresholds=p.steps(PLAIN),
@@ -57,14 +57,14 @@ def _figures() -> list[tuple[int, Json]]:
     waiting = p.stat(
         "Sans réponse",
         "Envois dont aucune trace ne porte la fin, depuis le début du suivi.",
-        Query(f"clamp_min({open_}, 0)", _LEGEND),
+        Query(f.named(f"clamp_min({open_}, 0)"), _LEGEND),
         unit="locale",
         thresholds=p.steps(PLAIN),
     )
     contradictions = p.stat(
         "Contradictions",
         "Traces qui disent le contraire d’une trace plus forte du même envoi, sur la durée affichée ; « jauge contradictions » les liste.",
-        Query(q.total("jauge_dmp_contradictions_total", _BY, f.SITE), _LEGEND),
+        Query(f.named(q.total("jauge_dmp_contradictions_total", _BY, f.SITE)), _LEGEND),
         unit="locale",
         decimals=0,
         thresholds=p.steps(GOOD, (1, WATCH)),
@@ -73,7 +73,7 @@ def _figures() -> list[tuple[int, Json]]:
     unnamed = p.stat(
         "Sans document nommé",
         "Envois acceptés dont aucune trace ne nomme le document : les vrais taux peuvent être plus hauts d’autant.",
-        Query(f"sum by ({_BY}) (jauge_dmp_submissions_unnamed{{{f.SITE}}})", _LEGEND),
+        Query(f.named(f"sum by ({_BY}) (jauge_dmp_submissions_unnamed{{{f.SITE}}})"), _LEGEND),
         unit="locale",
         thresholds=p.steps(GOOD, (1, WATCH)),
         mappings=p.words({"0": "✔ aucun"}),
@@ -117,19 +117,24 @@ def _course() -> Json:
 
 
 def _codes() -> Json:
+    errors = q.total("jauge_dmp_errors_total", "code, establishment", f.SITE)
     return p.table(
         "Pourquoi",
         "Codes des envois refusés ou échoués, sur la durée affichée ; ce que veut dire chacun, et que faire : config/dmp-errors.yaml.",
-        {"code": "Code", "establishment": "Établissement"},
+        {"code": "Code", "name": "Établissement", "establishment": "FINESS"},
         Column(
             "Envois",
-            f"sort_desc(round({q.total('jauge_dmp_errors_total', 'code, establishment', f.SITE)}) > 0)",
+            f"sort_desc({f.named(f'round({errors}) > 0')})",
             "locale",
             90,
             {"decimals": 0},
         ),
         sort=("Envois", True),
-        overrides=[p.override("Code", mappings=p.words(w.refusals())), p.override("Établissement", custom__width=115)],
+        overrides=[
+            p.override("Code", mappings=p.words(w.refusals())),
+            p.override("Établissement", custom__width=150),
+            p.hidden("FINESS"),
+        ],
         nothing="aucun refus",
     )
 
@@ -153,7 +158,7 @@ def _shares() -> Json:
     return p.lines(
         "Part refusée",
         "Envois refusés parmi les envois terminés ; seuils à 5 % et 10 %.",
-        Query(f"{rate} / ({every} > 0)", _LEGEND),
+        Query(f.named(f"{rate} / ({every} > 0)", curve=True), _LEGEND),
         unit="percentunit",
         decimals=1,
         colour=HUES[5],
@@ -191,10 +196,11 @@ def _delays() -> list[tuple[int, Json]]:
     def within(title: str, description: str, seconds: str) -> Json:
         name = "jauge_document_publication_delay_seconds"
         part = f'sum by ({_BY}) (increase({name}_bucket{{{f.SITE}, le="{seconds}"}}[$__range]))'
+        every = f"sum by ({_BY}) (increase({name}_count{{{f.SITE}}}[$__range]))"
         return p.stat(
             title,
             description,
-            Query(f"{part} / (sum by ({_BY}) (increase({name}_count{{{f.SITE}}}[$__range])) > 0)", _LEGEND),
+            Query(f.named(f"{part} / ({every} > 0)"), _LEGEND),
             unit="percentunit",
             decimals=1,
             thresholds=p.steps(BAD, (0.5, WATCH), (0.8, GOOD)),
@@ -207,7 +213,7 @@ def _delays() -> list[tuple[int, Json]]:
     answer = p.stat(
         "Réponse du DMP, en moyenne",
         "Sur la durée affichée.",
-        Query(f"{summed} / ({number} > 0)", _LEGEND),
+        Query(f.named(f"{summed} / ({number} > 0)"), _LEGEND),
         unit="s",
         decimals=1,
         thresholds=p.steps(PLAIN),

@@ -26,6 +26,27 @@ FIRING: Final = 'ALERTS{alertname=~"Jauge.+", alertstate="firing", instance=~"$i
 
 _KEPT: Final = "${datasource:queryparam}&${instance:queryparam}&${__url_time_range}"
 
+_INFO: Final = f"jauge_establishment_info{{{MACHINE}}}"
+_WINDOW: Final = f"jauge_window_start_timestamp_seconds{{{MACHINE}}}"
+
+
+def names(*, curve: bool = False) -> str:
+    """One series of value 1 for each establishment, with its label ``name``: the FINESS itself where an engine tells no name.
+
+    The name of now wins over those of the displayed time, which stand in while an engine is away. ``curve``: at each instant, that of then.
+    """
+    info, window = _INFO, _WINDOW
+    if not curve:
+        info = f"{_INFO} or on (establishment) last_over_time({_INFO}[$__range])"
+        window = f"last_over_time({_WINDOW}[$__range])"
+    finess = f'label_join({window} > bool 0, "name", "", "establishment")'
+    return f"topk by (establishment) (1, {info} or on (establishment) {finess})"
+
+
+def named(expr: str, *, curve: bool = False) -> str:
+    """With the name of the establishment as a label, ``name``; ``curve``: of values over time."""
+    return f"({expr}) * on (establishment) group_left (name) {names(curve=curve)}"
+
 
 def page(path: str, *, cells: bool = False) -> str:
     """The address of a page of the engine that a value comes from; ``{label}`` in the path is that label of the value.
@@ -69,15 +90,19 @@ def dashboard(uid: str, title: str, description: str, variables: Sequence[Json],
     }
 
 
-def chosen(name: str, label: str, description: str, values: str) -> Json:
-    """A variable filled by Prometheus: several values, or all of them."""
-    return {
+def chosen(name: str, label: str, description: str, values: str, *, regex: str = "") -> Json:
+    """A variable filled by Prometheus: several values, or all of them.
+
+    ``values``: ``label_values(...)``; or ``query_result(...)``, of whose series the groups ``value`` and ``text`` of ``regex`` are the values and their words.
+    """
+    made = {"regex": regex} if regex else {}
+    return made | {
         "name": name,
         "label": label,
         "description": description,
         "type": "query",
         "datasource": SOURCE,
-        "query": {"query": values, "refId": "values", "qryType": 1},
+        "query": {"query": values, "refId": "values", "qryType": 3 if regex else 1},
         "refresh": 2,
         "sort": 1,
         "multi": True,
@@ -109,8 +134,9 @@ def _escaped(text: str) -> str:
 ESTABLISHMENT: Final = chosen(
     "etablissement",
     "Établissement",
-    "Numéro FINESS ; les établissements ne sont jamais additionnés pour un taux.",
-    f"label_values(jauge_window_start_timestamp_seconds{{{MACHINE}}}, establishment)",
+    "Nom dans la configuration du moteur, à défaut numéro FINESS ; les établissements ne sont jamais additionnés pour un taux.",
+    f"query_result(group by (establishment, name) ({names()}))",
+    regex=r'/establishment="(?<value>[^"]+)",name="(?<text>.+)"}/',
 )
 FLUX: Final = chosen(
     "flux",
@@ -147,10 +173,10 @@ _ALERTS: Final[Json] = {
     "enable": True,
     "hide": False,
     "iconColor": BAD,
-    "expr": FIRING,
+    "expr": f"{named(FIRING, curve=True)} or ignoring (name) {FIRING}",
     "step": "60s",
     "titleFormat": "{{alertname}}",
-    "textFormat": "{{indicator}} {{feed}} {{establishment}}",
+    "textFormat": "{{indicator}} {{feed}} {{name}}",
     "tagKeys": "severity",
 }
 _OTHERS: Final[Json] = {

@@ -43,13 +43,13 @@ def make(catalogue: Catalogue) -> Json:
 
 def _figures() -> list[tuple[int, Json]]:
     ratio, goal = q.ratio(_THIS), q.goal(_THIS)
-    legend = "{{establishment}}"
+    legend = "{{name}}"
     rate = p.stat(
         "Taux",
         "Sur la fenêtre choisie. Bleu : à la cible de l’établissement ; vermillon : dessous ; gris : pas de cible connue.",
-        Query(f"{ratio} >= {goal}", legend),
-        Query(f"{ratio} < {goal}", legend),
-        Query(f"{ratio} unless {goal}", legend),
+        Query(f.named(f"{ratio} >= {goal}"), legend),
+        Query(f.named(f"{ratio} < {goal}"), legend),
+        Query(f.named(f"{ratio} unless {goal}"), legend),
         unit="percentunit",
         decimals=1,
         solid=True,
@@ -60,7 +60,7 @@ def _figures() -> list[tuple[int, Json]]:
     target = p.stat(
         "Cible",
         "Celle du site (indicators.targets), sinon celle du programme ; au moins.",
-        Query(goal, legend),
+        Query(f.named(goal), legend),
         unit="percentunit",
         decimals=0,
         thresholds=p.steps(PLAIN),
@@ -69,7 +69,7 @@ def _figures() -> list[tuple[int, Json]]:
     gap = p.stat(
         "Écart à la cible",
         "Taux moins cible, en points.",
-        Query(q.gap(_THIS), legend),
+        Query(f.named(q.gap(_THIS)), legend),
         unit="suffix: pts",
         decimals=1,
         thresholds=p.steps(BAD, (0, GOOD)),
@@ -78,7 +78,7 @@ def _figures() -> list[tuple[int, Json]]:
     to_win = p.stat(
         "À regagner",
         "Sujets (séjours, documents …) qui manquent encore pour atteindre la cible.",
-        Query(q.to_win(_THIS), legend),
+        Query(f.named(q.to_win(_THIS)), legend),
         unit="locale",
         thresholds=p.steps(GOOD, (1, BAD)),
         mappings=p.words({"0": "✔ rien"}),
@@ -87,21 +87,21 @@ def _figures() -> list[tuple[int, Json]]:
     met = p.stat(
         "Numérateur",
         "Sujets qui remplissent l’indicateur.",
-        Query(f"jauge_indicator_numerator{{{_ONE}}}", legend),
+        Query(f.named(f"jauge_indicator_numerator{{{_ONE}}}"), legend),
         unit="locale",
         thresholds=p.steps(PLAIN),
     )
     counted = p.stat(
         "Dénominateur",
         "Sujets que l’indicateur compte.",
-        Query(f"jauge_indicator_denominator{{{_ONE}}}", legend),
+        Query(f.named(f"jauge_indicator_denominator{{{_ONE}}}"), legend),
         unit="locale",
         thresholds=p.steps(PLAIN),
     )
     projected = p.stat(
         "Fin de mois, à ce rythme",
         "Taux de la période officielle qui finit avec ce mois, si la suite ressemble aux 28 derniers jours.",
-        Query(f"jauge_indicator_projected_ratio{{{f.SITE}, {_THIS}}}", legend),
+        Query(f.named(f"jauge_indicator_projected_ratio{{{f.SITE}, {_THIS}}}"), legend),
         unit="percentunit",
         decimals=1,
         thresholds=p.steps(HUES[4]),
@@ -113,16 +113,16 @@ def _figures() -> list[tuple[int, Json]]:
 def _course() -> Json:
     def each(name: str, window: str = "") -> str:
         chosen = f', window="{window}"' if window else ""
-        return f"{name}{{{f.SITE}, {_THIS}{chosen}}}"
+        return f.named(f"{name}{{{f.SITE}, {_THIS}{chosen}}}", curve=True)
 
     dashed = {"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}, "custom.fillOpacity": 0}
     return p.lines(
         "Le taux et sa cible",
         "Jours glissants, période officielle, projection de fin de mois, et la cible (tirets).",
-        Query(each("jauge_indicator_ratio", "rolling"), "Jours glissants · {{establishment}}"),
-        Query(each("jauge_indicator_ratio", "official"), "Période officielle · {{establishment}}"),
-        Query(each("jauge_indicator_projected_ratio"), "Fin de mois · {{establishment}}"),
-        Query(f"jauge_indicator_target_ratio{{{_ONE}}}", "Cible · {{establishment}}"),
+        Query(each("jauge_indicator_ratio", "rolling"), "Jours glissants · {{name}}"),
+        Query(each("jauge_indicator_ratio", "official"), "Période officielle · {{name}}"),
+        Query(each("jauge_indicator_projected_ratio"), "Fin de mois · {{name}}"),
+        Query(f.named(f"jauge_indicator_target_ratio{{{_ONE}}}", curve=True), "Cible · {{name}}"),
         unit="percentunit",
         decimals=1,
         most=1,
@@ -162,15 +162,19 @@ def _refused() -> Json:
     return p.table(
         "Refusés par le DMP : les codes",
         "Parmi les sujets dont le motif est « Rejeté par le DMP », le code du refus. Vide quand rien n’est refusé.",
-        {"code": "Code", "establishment": "Établissement"},
+        {"code": "Code", "name": "Établissement", "establishment": "FINESS"},
         Column(
             "Sujets",
-            f"sort_desc(sum by (code, establishment) (jauge_indicator_rejected{{{_ONE}}}))",
+            f"sort_desc({f.named(f'sum by (code, establishment) (jauge_indicator_rejected{{{_ONE}}})')})",
             "locale",
             90,
         ),
         sort=("Sujets", True),
-        overrides=[p.override("Code", mappings=p.words(w.refusals())), p.override("Établissement", custom__width=110)],
+        overrides=[
+            p.override("Code", mappings=p.words(w.refusals())),
+            p.override("Établissement", custom__width=150),
+            p.hidden("FINESS"),
+        ],
         nothing="aucun refus",
     )
 
@@ -186,10 +190,10 @@ def _establishments() -> Json:
         "Chaque établissement",
         "Les établissements ne sont jamais additionnés : un groupement regarde la liste, et le plus bas. Valeur officielle : ce que dit le "
         "programme d’un indicateur par oui ou non, quand le site l’a recopié (official_values).",
-        {"establishment": "Établissement", "instance": "Moteur"},
+        {"name": "Établissement", "establishment": "FINESS", "instance": "Moteur"},
         Column("Taux", each(q.ratio(_THIS)), "percentunit", 90, {"decimals": 1}),
         Column("Cible", each(q.goal(_THIS)), "percentunit", 80, {"decimals": 0}),
-        Column("Numérateur", each(f"jauge_indicator_numerator{{{_ONE}}}"), "locale", 110),
+        Column("Numérateur", f.named(each(f"jauge_indicator_numerator{{{_ONE}}}")), "locale", 110),
         Column("Dénominateur", each(f"jauge_indicator_denominator{{{_ONE}}}"), "locale", 120),
         Column(
             "Officiel",
@@ -214,11 +218,11 @@ def _variants() -> Json:
         "Les variantes de l’indicateur, publiées sous leur propre nom : autre preuve, autre dénominateur. Elles n’ont pas de cible officielle.",
         {"indicator": "Variante", "title": "Libellé"},
         Column("Taux", q.titled(q.ratio(which)), "percentunit", 90, {"decimals": 1}),
-        Column("Numérateur", each(f"jauge_indicator_numerator{{{f.WINDOW}, {which}}}"), "locale", 110),
+        Column("Numérateur", f.named(each(f"jauge_indicator_numerator{{{f.WINDOW}, {which}}}")), "locale", 110),
         Column("Dénominateur", each(f"jauge_indicator_denominator{{{f.WINDOW}, {which}}}"), "locale", 120),
-        last={"establishment": "Établissement", "instance": "Moteur"},
+        last={"name": "Établissement", "establishment": "FINESS", "instance": "Moteur"},
         sort=("Variante", False),
-        overrides=[p.override("Variante", custom__width=120)],
+        overrides=[p.override("Variante", custom__width=120), p.hidden("FINESS")],
         nothing="aucune variante",
     )
 

@@ -10,7 +10,7 @@ from engine.dashboards import queries as q
 from engine.dashboards import wording as w
 from engine.dashboards.panels import BAD, GOOD, HUES, PLAIN, WATCH, Column, Json, Query
 
-_LEGEND: Final = "{{establishment}}"
+_LEGEND: Final = "{{name}}"
 _BY: Final = "establishment"
 _DAY: Final = 86400
 
@@ -40,7 +40,7 @@ def _figures() -> list[tuple[int, Json]]:
         return p.stat(
             title,
             description,
-            Query(q.total("jauge_mailings_total", _BY, f'{f.SITE}, category="{category}"'), _LEGEND),
+            Query(f.named(q.total("jauge_mailings_total", _BY, f'{f.SITE}, category="{category}"')), _LEGEND),
             unit="locale",
             decimals=0,
             thresholds=p.steps(PLAIN),
@@ -65,7 +65,7 @@ def _figures() -> list[tuple[int, Json]]:
             p.stat(
                 "Refusés",
                 "Part des envois dont la fin est connue que le serveur du destinataire a refusés.",
-                Query(f"{refused} / ({told} > 0)", _LEGEND),
+                Query(f.named(f"{refused} / ({told} > 0)"), _LEGEND),
                 unit="percentunit",
                 decimals=1,
                 thresholds=p.steps(GOOD, (0.05, WATCH), (0.1, BAD)),
@@ -77,7 +77,7 @@ def _figures() -> list[tuple[int, Json]]:
             p.stat(
                 "Avec une archive valide",
                 "Part des envois qui portent une archive IHE_XDM sans erreur.",
-                Query(q.share("jauge_mailing_xdm_total", "state", "valid"), _LEGEND),
+                Query(f.named(q.share("jauge_mailing_xdm_total", "state", "valid")), _LEGEND),
                 unit="percentunit",
                 decimals=1,
                 thresholds=p.steps(BAD, (0.8, WATCH), (0.95, GOOD)),
@@ -89,7 +89,7 @@ def _figures() -> list[tuple[int, Json]]:
             p.stat(
                 "Hors de l’annuaire",
                 "Adresses professionnelles utilisées sur les jours glissants que l’annuaire des correspondants ne connaît pas.",
-                Query(f"sum by ({_BY}) (jauge_directory_unknown_addresses{{{f.SITE}}})", _LEGEND),
+                Query(f.named(f"sum by ({_BY}) (jauge_directory_unknown_addresses{{{f.SITE}}})"), _LEGEND),
                 unit="locale",
                 thresholds=p.steps(GOOD, (1, WATCH)),
                 mappings=p.words({"0": "✔ aucune"}),
@@ -198,8 +198,8 @@ def _test() -> Json:
     return p.table(
         "La preuve",
         "Valable : un message test est parti, sa réponse est arrivée, une boîte organisationnelle est déclarée, depuis moins d’un semestre.",
-        {"establishment": "Établissement", "instance": "Moteur"},
-        Column("Valable", each("jauge_ps41_proof_valid"), "none", 100, cell),
+        {"name": "Établissement", "establishment": "FINESS", "instance": "Moteur"},
+        Column("Valable", f.named(each("jauge_ps41_proof_valid")), "none", 100, cell),
         Column("Boîte déclarée", each("jauge_ps41_mailbox_declared"), "none", 130, cell),
         Column(
             "Attend la réponse",

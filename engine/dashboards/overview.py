@@ -14,7 +14,7 @@ from engine.metrics.catalogue import Catalogue
 
 _ALL: Final = q.INDICATORS
 _ANY_FEED: Final = f.MACHINE
-_LAST: Final = {"establishment": "Établissement", "instance": "Moteur"}
+_LAST: Final = {"name": "Établissement", "establishment": "FINESS", "instance": "Moteur"}
 _LINKS: Final = [
     p.override(
         "Indicateur",
@@ -26,7 +26,8 @@ _LINKS: Final = [
             )
         ],
     ),
-    p.override("Établissement", custom__width=110),
+    p.override("Établissement", custom__width=150),
+    p.hidden("FINESS"),
     p.override(
         "Moteur",
         custom__width=130,
@@ -104,7 +105,7 @@ def _refusals() -> Json:
     return p.stat(
         "Refus du DMP",
         "Part des envois terminés que le DMP a refusés, sur la durée affichée.",
-        Query(q.share("jauge_dmp_responses_total", "outcome", "refused"), "{{establishment}}"),
+        Query(f.named(q.share("jauge_dmp_responses_total", "outcome", "refused")), "{{name}}"),
         unit="percentunit",
         decimals=1,
         thresholds=p.steps(GOOD, (0.05, WATCH), (0.1, BAD)),
@@ -175,7 +176,7 @@ def _table() -> Json:
         "Taux de la fenêtre choisie, cible, écart en points, sujets (séjours, documents …) à regagner pour atteindre la cible, et taux de la "
         "période qui finit avec ce mois si la suite ressemble aux 28 derniers jours. Sans cible publiée ni fixée par le site : ni écart ni état.",
         {"indicator": "Indicateur", "title": "Libellé"},
-        Column("Taux", q.titled(ratio), "percentunit", 80, {"decimals": 1}),
+        Column("Taux", f.named(q.titled(ratio)), "percentunit", 80, {"decimals": 1}),
         Column(
             "État",
             each(f"{ratio} >= bool {goal}"),
@@ -183,7 +184,7 @@ def _table() -> Json:
             130,
             {"mappings": w.MET, "custom.cellOptions": p.SOLID_CELL},
         ),
-        Column("Cible", each(goal), "percentunit", 70, {"decimals": 0}),
+        Column("Cible", f.named(each(goal)), "percentunit", 70, {"decimals": 0}),
         Column(
             "Écart",
             each(q.gap(_ALL)),
@@ -235,7 +236,7 @@ def _lost(catalogue: Catalogue) -> Json:
         {"indicator": "Indicateur", "reason": "Motif"},
         Column(
             "Points perdus",
-            worst,
+            f.named(worst),
             "suffix: pts",
             190,
             {"decimals": 1, "min": 0, "max": 100, "color": p.fixed(BAD), "custom.cellOptions": p.BAR_CELL},
@@ -256,7 +257,7 @@ def _falls() -> Json:
         {"indicator": "Indicateur", "title": "Libellé"},
         Column(
             "Évolution",
-            q.titled(fallen),
+            f.named(q.titled(fallen)),
             "suffix: pts",
             110,
             {

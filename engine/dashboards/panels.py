@@ -64,6 +64,11 @@ def override(name: str, *, pattern: bool = False, **properties: Any) -> Json:
     }
 
 
+def hidden(title: str) -> Json:
+    """A column of which only the links of its row make use. Grafana knows it since 12.2; before, it shows the column."""
+    return override(title, custom__hideFrom__viz=True)
+
+
 def fixed(colour: str) -> Json:
     """Always this colour."""
     return {"mode": "fixed", "fixedColor": colour}
@@ -244,7 +249,7 @@ def table(
 ) -> Json:
     """Rows by their labels (``keys``: label -> title of its column), one column a query, then the labels that matter less (``last``).
 
-    ``sort``: a title, and whether downwards. Each query must keep these labels and no others (``max by (...)``), but for the first, which may bring more of them (a title): rows
+    ``sort``: a title, and whether downwards. Each query must keep these labels and no others (``max by (...)``), but for some that may bring more of them (a title, a name): rows
     are joined by the labels that every query has.
     """
     made = _panel("table", title, description, [Query(column.expr) for column in columns], instant=True)

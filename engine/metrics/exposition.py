@@ -187,6 +187,9 @@ class Exposition(Collector):
         admit = self._bounds.admit
         proofs: Values = {(admit("establishment", finess), proof): 1 for finess, proof in snapshot.proofs.items()}
         yield f.INDICATOR_PROOF, proofs
+        # Those put together as `other` have no name.
+        names: Values = {each: 1 for each in snapshot.names.items() if admit("establishment", each[0]) != OTHER}
+        yield f.ESTABLISHMENT_INFO, names
         info: Values = {(entry.id, entry.programme, entry.unit, entry.title): 1 for entry in self._catalogue}
         yield f.INDICATOR_INFO, info
         bounds = [(self._key(f.WINDOW_START, each.establishment, each.window), each) for each in snapshot.windows]

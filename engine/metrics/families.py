@@ -64,6 +64,12 @@ INDICATOR_PROOF: Final = Family(
     ("establishment", "proof"),
     "Always 1: what the establishment takes as proof under the plain names: accepted, taken or sent (docs/rules.md section 7).",
 )
+ESTABLISHMENT_INFO: Final = Family(
+    "jauge_establishment_info",
+    "gauge",
+    ("establishment", "name"),
+    "Always 1: the name of each establishment, as the configuration writes it, for people who do not read a FINESS.",
+)
 INDICATOR_INFO: Final = Family(
     "jauge_indicator_info",
     "gauge",

@@ -168,6 +168,7 @@ class Snapshot(Struct, frozen=True):
     official: dict[tuple[str, str], bool] = field(
         default_factory=dict
     )  # (indicator, establishment) -> met, says the programme
+    names: dict[str, str] = field(default_factory=dict)  # establishment -> its name in the configuration
     proofs: dict[str, str] = field(
         default_factory=dict
     )  # establishment -> what it takes as proof: accepted, taken or sent

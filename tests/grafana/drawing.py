@@ -6,7 +6,7 @@ It is this project's own and shows places, titles, values, words and colours as 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -108,8 +108,10 @@ def shown(value: float | None, unit: str, decimals: int | None, now: float) -> s
     return number(value, decimals if decimals is not None else 0 if value == round(value) else 2)
 
 
-def dashboard(board: Any, values: Values, ask: Ask, span: tuple[float, float], note: str) -> str:
-    """The whole page."""
+def dashboard(
+    board: Any, values: Values, ask: Ask, span: tuple[float, float], note: str, words: Mapping[str, str] = {}
+) -> str:
+    """The whole page. ``words``: what a person reads of a value of a variable, where it is not the value."""
     placed, height, shift = [], 0, 0
     for panel in board["panels"]:
         place = dict(panel["gridPos"])
@@ -120,7 +122,7 @@ def dashboard(board: Any, values: Values, ask: Ask, span: tuple[float, float], n
             placed.append(_panel(each, where, held, ask, span))
             height = max(height, where["y"] + where["h"])
     variables = "".join(
-        f'<span class="variable"><b>{escape(each["label"])}</b>{escape(_choice(each, values))}</span>'
+        f'<span class="variable"><b>{escape(each["label"])}</b>{escape(_choice(each, values, words))}</span>'
         for each in board["templating"]["list"]
     )
     return (
@@ -130,11 +132,11 @@ def dashboard(board: Any, values: Values, ask: Ask, span: tuple[float, float], n
     )
 
 
-def _choice(variable: Any, values: Values) -> str:
+def _choice(variable: Any, values: Values, words: Mapping[str, str]) -> str:
     held = values[variable["name"]]
     if isinstance(held, str):
-        return next((option["text"] for option in variable.get("options", ()) if option["value"] == held), held)
-    return "Tous" if len(held) > 1 else "".join(held)
+        return words.get(held, held)
+    return "Tous" if len(held) > 1 else "".join(words.get(each, each) for each in held)
 
 
 def _repeated(panel: Any, place: dict[str, int], values: Values) -> list[tuple[Any, dict[str, int], Values]]:
@@ -374,6 +376,7 @@ def _table(panel: Any, answers: Any, place: dict[str, int], span: tuple[float, f
     if not rows:
         return ""
     settings = {name: _settings(panel, names[name], "") for name in order}
+    order = [name for name in order if not settings[name].get("custom.hideFrom.viz")]
     head = "".join(
         f'<th class="{"n" if name.startswith("Value") else ""}" style="{_cell_width(settings[name])}">{escape(names[name])}</th>'
         for name in order

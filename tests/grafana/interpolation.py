@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ SCRAPE = 1
 
 _NAME = re.compile(r"\$(?:(\w+)|\{(\w+)(?::(\w+))?\})")
 _LABEL_VALUES = re.compile(r"label_values\((.+),\s*(\w+)\)")
+_QUERY_RESULT = re.compile(r"query_result\((.+)\)")
 _ALL = "$__all"
 
 Values = Mapping[str, str | list[str]]
@@ -74,15 +75,40 @@ def substituted(text: str, values: Values, seconds: int) -> str:
 
 def choices(variable: Any, prometheus: Prometheus, values: Values) -> list[str]:
     """Every value that a variable offers; those of a query are asked of Prometheus, with the variables chosen before it."""
+    return list(texts(variable, prometheus, values))
+
+
+def texts(variable: Any, prometheus: Prometheus, values: Values) -> dict[str, str]:
+    """The same, each with the words that a person reads."""
     if variable["type"] == "datasource":
-        return ["prometheus"]
+        return {"prometheus": "prometheus"}
     if variable["type"] == "custom":
-        return custom(variable["query"])
+        words = {option["value"]: option["text"] for option in variable["options"]}
+        return {each: words[each] for each in custom(variable["query"])}
     assert variable["type"] == "query"
-    found = _LABEL_VALUES.fullmatch(substituted(variable["query"]["query"], values, 60))
-    assert found, variable["query"]
-    hour = {"start": str(time.time() - 3_600)}  # the times that the dashboard shows, as Grafana says them
-    return list(prometheus.api(f"label/{found[2]}/values", **{"match[]": found[1]}, **hour))
+    query = substituted(variable["query"]["query"], values, 3_600)
+    if found := _LABEL_VALUES.fullmatch(query):
+        assert variable["query"]["qryType"] == 1
+        hour = {"start": str(time.time() - 3_600)}  # the times that the dashboard shows, as Grafana says them
+        return {each: each for each in prometheus.api(f"label/{found[2]}/values", **{"match[]": found[1]}, **hour)}
+    found = _QUERY_RESULT.fullmatch(query)
+    assert found, query
+    assert variable["query"]["qryType"] == 3
+    return grouped(variable["regex"], map(written, prometheus.query(found[1])))
+
+
+def written(row: dict[str, Any]) -> str:
+    """A series as Grafana's query_result writes it: labels in order of their names, nothing escaped, value, milliseconds."""
+    labels = ",".join(f'{key}="{value}"' for key, value in row["metric"].items() if key != "__name__")
+    at, value = row["value"]
+    return f"{row['metric'].get('__name__', '')}{{{labels}}} {value} {at * 1000}"
+
+
+def grouped(regex: str, lines: Iterable[str]) -> dict[str, str]:
+    """What the regular expression of a variable makes of series: its group ``value`` -> its group ``text``; a value comes once."""
+    pattern = re.compile(regex.strip("/").replace("(?<", "(?P<"))
+    found = [match for line in lines if (match := pattern.search(line))]
+    return {match["value"]: match["text"] for match in reversed(found)}
 
 
 def custom(query: str) -> list[str]:

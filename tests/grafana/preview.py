@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.async_api import async_playwright
 
 from tests.grafana import drawing
-from tests.grafana.interpolation import Answer, Values, asked, boards, opened
+from tests.grafana.interpolation import Answer, Values, asked, boards, opened, texts, variables
 from tests.grafana.scene import played
 
 NOTE = "Aperçu dessiné par un script de Jauge, sur la démonstration : ce n’est pas Grafana"
@@ -39,7 +39,10 @@ async def main(folder: Path, wanted: list[str]) -> None:
             for uid, board in boards().items():
                 if not wanted or uid in wanted:
                     values = opened(board, scene.prometheus)
-                    pages[uid] = drawing.dashboard(board, values, ask, span, NOTE)
+                    words: dict[str, str] = {}
+                    for variable in variables(board).values():
+                        words |= texts(variable, scene.prometheus, values)
+                    pages[uid] = drawing.dashboard(board, values, ask, span, NOTE, words)
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         for uid, html in pages.items():

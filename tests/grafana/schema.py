@@ -45,7 +45,8 @@ type Link = { title: string; url: string; targetBlank: boolean };
 type Field<Custom> = Omit<Json<g.FieldConfig>, "custom" | "links"> & { custom?: Json<Partial<Custom>>; links?: Link[] };
 type Change<Custom> =
   | { [Key in keyof Field<Custom> & string]: { id: Key; value: Field<Custom>[Key] } }[keyof Field<Custom> & string]
-  | { [Key in keyof Custom & string]: { id: `custom.${Key}`; value: Json<Custom[Key]> } }[keyof Custom & string];
+  | { [Key in keyof Custom & string]: { id: `custom.${Key}`; value: Json<Custom[Key]> } }[keyof Custom & string]
+  | (Custom extends g.HideableFieldConfig ? { [Key in keyof g.HideSeriesConfig]: { id: `custom.hideFrom.${Key}`; value: boolean } }[keyof g.HideSeriesConfig] : never);
 type Panel<Type extends string, Options, Custom = {}> =
   Omit<Json<g.Panel>, "type" | "options" | "fieldConfig" | "targets"> & {
     type: Type; id: number; title: string; description: string; gridPos: Json<g.GridPos>; targets: Query[];

@@ -18,11 +18,14 @@ from tests.grafana.interpolation import (
     asked,
     boards,
     choices,
+    grouped,
     opened,
     panels,
     selections,
     substituted,
+    texts,
     variables,
+    written,
 )
 from tests.grafana.scene import OWN_TARGETS, Scene, played
 
@@ -41,6 +44,9 @@ NOT_IN_HEALTH: dict[Target, str] = {
 }
 """Queries that a hospital which has just begun, and is well, leaves empty. They are answered by the past of HISTORY."""
 
+FINESS, NAME = "990000001", "Centre hospitalier synthétique"
+"""The establishment of the demonstration."""
+
 _ENGINE = 'instance="127.0.0.1:9105",job="jauge"'
 _THEN = 10 * 86_400
 """How long ago the past of HISTORY is."""
@@ -56,6 +62,8 @@ def history(now: float) -> str:
         "jauge_feed_silence_limit_seconds": (f'{_ENGINE},feed="his"', lambda _: 1_800),
         "jauge_indicator_ratio": (f'{rate},window="rolling"', lambda when: 0.9 - (when - begin) / 1_500),
         "jauge_indicator_info": (f'{_ENGINE},indicator="D2.2",title="Documents"', lambda _: 1),
+        # An engine of before the names: its establishment is shown by its FINESS.
+        "jauge_window_start_timestamp_seconds": (f'{_ENGINE},establishment="990000001",window="rolling"', lambda _: 1),
         "ALERTS": (
             f'{_ENGINE},alertname="JaugeFluxMuet",alertstate="firing",feed="his",severity="warning"',
             lambda _: 1,
@@ -103,6 +111,26 @@ def _variables(prometheus: Prometheus) -> None:
             assert all(offered), (uid, name)
 
 
+def _names(prometheus: Prometheus, end: float) -> None:
+    """A person reads the name of the configuration, and never the FINESS beside it: to choose, and of each series that has a name to be read."""
+    count = 0
+    for uid, board in boards().items():
+        held = opened(board, prometheus)
+        for variable in variables(board).values():
+            if variable["name"] == "etablissement":
+                assert texts(variable, prometheus, held) == {FINESS: NAME}, uid
+        for panel in panels(board):
+            columns = panel.get("transformations", [{}])[-1].get("options", {}).get("renameByName", {})
+            assert ("establishment" in columns) <= ("name" in columns), panel["title"]
+            for target in panel["targets"]:
+                assert "{{establishment}}" not in target["legendFormat"], panel["title"]
+                if "{{name}}" in target["legendFormat"]:
+                    answer = asked(target, held, prometheus, end - 60, end)
+                    assert {row["metric"]["name"] for row in answer.rows} <= {NAME}, panel["title"]
+                    count += len(answer.rows)
+    assert count
+
+
 def _then(prometheus: Prometheus, now: float) -> None:
     """What was empty is not, where there is something to say: ten days ago."""
     end = now - _THEN + 300
@@ -116,6 +144,11 @@ def _then(prometheus: Prometheus, now: float) -> None:
     (row,) = asked(state, values, prometheus, end - 300, end).rows
     assert row["metric"]["feed"] == "his"
     assert row["value"][1] == "2", "silent for more than three times its habit"
+    (fallen,) = [
+        target for which, target in targets(boards()["jauge-vue-ensemble"]) if which[1:] == ("Ce qui baisse", "A")
+    ]
+    (row,) = asked(fallen, values, prometheus, end - 300, end).rows
+    assert row["metric"]["name"] == "990000001", "an engine of before the names has its FINESS"
     for uid, board in boards().items():
         for annotation in board["annotations"]["list"]:
             query = substituted(annotation["expr"], values, 300)
@@ -174,6 +207,7 @@ async def test_every_query_is_answered(tmp_path: Path) -> None:
     async with played(tmp_path, stays=120, seconds=12, history=history(now)) as scene:
         end = time.time()
         _variables(scene.prometheus)
+        _names(scene.prometheus, end)
         answered, shown, count = _everything(scene, end)
         assert count > 1_000
         every = {which for board in boards().values() for which, _ in targets(board)}
@@ -183,6 +217,19 @@ async def test_every_query_is_answered(tmp_path: Path) -> None:
         _then(scene.prometheus, now)
         _colours(scene.prometheus, end)
         _drawn(scene, end)
+
+
+def test_an_establishment_is_chosen_by_its_name() -> None:
+    """The value is the FINESS and the words are the name, whatever signs are in it; of two names of one FINESS, the first."""
+    regex = variables(boards()["jauge-dmp"])["etablissement"]["regex"]
+    labels = [
+        {"establishment": "990000001", "name": 'CH "Les Tilleuls", {site nord}'},
+        {"establishment": "990000019", "name": "990000019"},
+        {"establishment": "990000001", "name": "CH d’avant"},
+    ]
+    lines = [written({"metric": each, "value": [1_744_700_400, "1"]}) for each in labels]
+    assert lines[1] == '{establishment="990000019",name="990000019"} 1 1744700400000'
+    assert grouped(regex, lines) == {"990000001": 'CH "Les Tilleuls", {site nord}', "990000019": "990000019"}
 
 
 def test_a_name_is_looked_for_word_for_word() -> None:

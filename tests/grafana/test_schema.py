@@ -49,6 +49,8 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
         "custom"
     ].update(drawStyle="lines"),
     "an override of nothing": lambda board: _change(board, {"id": "custom.widht", "value": 100}),
+    "a column hidden from nowhere": lambda board: _change(board, {"id": "custom.hideFrom.vis", "value": True}),
+    "a regular expression that is no text": lambda board: board["templating"]["list"][2].update(regex=["x"]),
     "an override of the wrong type": lambda board: _change(board, {"id": "custom.width", "value": "100"}),
     "a query without format": lambda board: _panel(board, "stat")["targets"][0].pop("format"),
 }

@@ -115,6 +115,7 @@ def small() -> Snapshot:
             Standing(CLINIC, 1_743_500_000, awaiting=True),
         ),
         official={("P4.3", HOSPITAL): True, ("PS3.2", HOSPITAL): False},
+        names={HOSPITAL: "CH Fictif", CLINIC: 'Clinique « Les "Tilleuls" »'},
         proofs={HOSPITAL: "accepted", CLINIC: "taken"},
         projected={("DS1.1", HOSPITAL): 0.775, ("DS2.1", CLINIC): 0.5},
         certificates={"feeds.adt": 1_760_000_000, "http": 1_750_000_000},
@@ -152,6 +153,7 @@ def large(catalogue: Catalogue, establishments: int = 3, applications: int = 60,
             )
             for finess in finesses
         ),
+        names={finess: f"CH Fictif {number}" for number, finess in enumerate(finesses)},
         proofs=dict.fromkeys(finesses, "accepted"),
         commit=Histogram(COMMIT_SECONDS).state(),
         parse=Histogram(PARSE_SECONDS).state(),

@@ -59,7 +59,7 @@ def series(snapshot: Snapshot, label_values: int = 200) -> Series:
     return found
 
 
-def value(found: Series, name: str, **labels: str) -> float | None:
+def value(found: Series, name: str, /, **labels: str) -> float | None:
     """One series, None when it is not there."""
     return found.get((name, tuple(sorted(labels.items()))))
 
@@ -318,6 +318,22 @@ class TestSubmissions:
 
         assert value(found, "jauge_indicator_proof_info", establishment=HOSPITAL, proof="accepted") == 1
         assert value(found, "jauge_indicator_proof_info", establishment=CLINIC, proof="taken") == 1
+
+    def test_each_establishment_has_its_name(self) -> None:
+        """One series an establishment, with the name as it is written, quotes and accents too."""
+        found = series(small())
+
+        assert value(found, "jauge_establishment_info", establishment=HOSPITAL, name="CH Fictif") == 1
+        assert value(found, "jauge_establishment_info", establishment=CLINIC, name='Clinique « Les "Tilleuls" »') == 1
+        assert len([key for key in found if key[0] == "jauge_establishment_info"]) == 2
+
+    def test_establishments_beyond_the_cap_have_no_name(self) -> None:
+        """As many names as establishments that are shown, none for those that are put together."""
+        many = {f"99000000{number}": f"CH Fictif {number}" for number in range(5)}
+        found = series(Snapshot(names=many), label_values=2)
+
+        named = {dict(labels)["name"] for name, labels in found if name == "jauge_establishment_info"}
+        assert named == {"CH Fictif 0", "CH Fictif 1"}
 
 
 class TestFeeds:
