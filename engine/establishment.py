@@ -18,6 +18,23 @@ class Establishment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     time_zone: Annotated[
         ZoneName, Meta(description="IANA time zone: a stay is counted on the local day of its exit.")
     ] = "Europe/Paris"
+    holidays: Annotated[
+        Literal[
+            "national",
+            "alsace_moselle",
+            "guadeloupe",
+            "guyane",
+            "martinique",
+            "mayotte",
+            "reunion",
+            "saint_barthelemy",
+            "saint_martin",
+        ],
+        Meta(
+            description="Public holidays, on which a feed is expected to be as quiet as on a Sunday: the eleven `national` ones, or those and "
+            "the territory's own (`alsace_moselle`: Good Friday and 26 December; overseas: the abolition of slavery)."
+        ),
+    ] = "national"
     identity_domain: Annotated[
         str,
         Meta(

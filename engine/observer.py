@@ -132,7 +132,13 @@ class Observer:
         if hour != self._habits_of:
             hours = self._ledger.journal.hours
             self._habits = {
-                f.name: Habit(hours.get(f.name, {}), hour, self._config.zone(f)) for f in self._config.feeds
+                f.name: Habit(
+                    hours.get(f.name, {}),
+                    hour,
+                    self._config.zone(f),
+                    self._config.establishment(f.establishment).holidays,
+                )
+                for f in self._config.feeds
             }
             self._habits_of = hour
         return [self._feed(f.name) for f in self._config.feeds]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.metrics.habit import ENOUGH, HOUR, LEAST, WEEKS, Habit
@@ -99,22 +99,29 @@ def test_what_is_older_than_the_weeks_looked_at_tells_nothing() -> None:
     assert limit(counts, MONDAY, MONDAY) == pytest.approx(5 * HOUR, abs=2)
 
 
+@example({-1: 201, -337: 201}, -1)  # a minute of a busy hour is a third of what is missed
 @given(
     st.dictionaries(st.integers(-60 * 24, 0), st.integers(1, 500)),
     st.integers(-WEEK, WEEK),
 )
 def test_the_limit_is_where_enough_messages_are_missing(counts: dict[int, int], after: int) -> None:
-    """Never under the least, and at the limit the usual week would have brought enough."""
+    """Never under the least; at the limit the usual week would have brought enough, and a second before it would not."""
     now = MONDAY // HOUR
     habit = Habit({now - 1 + hour: n for hour, n in counts.items()}, now, "Europe/Paris")
-    found = habit.limit(MONDAY + after)
+    last = MONDAY + after
+    found = habit.limit(last)
     if not found:
         return
+
+    def brought(end: int) -> float:
+        """What the usual week brings from the last message to an instant, hour by hour."""
+        hours = range(last // HOUR, end // HOUR + 1)
+        seconds = {hour: min(end, (hour + 1) * HOUR) - max(last, hour * HOUR) for hour in hours}
+        return sum(habit._usual.get(habit._place(hour)[0], 0.0) * part / HOUR for hour, part in seconds.items())
+
     assert found >= LEAST
-    usual = {hour: habit._usual.get(habit._place(hour), 0.0) for hour in range(now - 200, now + 600)}
-    seconds = range(MONDAY + after, MONDAY + after + found, 1 if found < 10_000 else 60)
-    came = sum(usual[at // HOUR] / HOUR * seconds.step for at in seconds)
-    assert came >= ENOUGH - 1 or came == pytest.approx(ENOUGH, rel=0.1)
+    assert brought(last + found) > ENOUGH - 1e-6
+    assert found == LEAST or brought(last + found - 1) < ENOUGH + 1e-6
 
 
 class TestState:
