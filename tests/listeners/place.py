@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from engine.listeners.http import HttpListener
 from engine.listeners.listener import PlainCounters
 from engine.listeners.mllp import MllpListener
-from tests.listeners.conformance import FakePipeline
+from engine.listeners.server import TICKS
+from tests.listeners.conformance import FakePipeline, until
 
 
 class Sender:
@@ -31,6 +32,14 @@ class Sender:
         self.writer.close()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
+
+
+async def silence(listener: HttpListener | MllpListener) -> None:
+    """Have the clock of a listener go three idle timeouts further for its one connection."""
+    await until(lambda: listener.connections == 1)
+    (connection,) = listener._connections
+    for _ in range(3 * (TICKS + 1)):
+        connection.tick(TICKS)
 
 
 ListenerT = TypeVar("ListenerT", HttpListener, MllpListener)

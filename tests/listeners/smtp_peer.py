@@ -12,7 +12,7 @@ from engine.listeners.listener import PlainCounters
 from engine.listeners.smtp import SmtpListener, SmtpSettings
 from engine.receipt import Receipt
 from engine.tls import TlsSettings
-from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline
+from tests.listeners.conformance import MAX_MESSAGE_BYTES, FakePipeline, until
 from tests.listeners.waiting_sender import WaitingSender
 
 JOURNAL = "journal@jauge.example"
@@ -161,6 +161,8 @@ def journal(held: bool = False, receipt: Receipt | None = None) -> FakePipeline:
 class SmtpHarness(WaitingSender[Peer]):
     """A mail server with one connection."""
 
+    listener: SmtpListener
+
     def __init__(
         self, transport: str = "plain", tls: TlsSettings | None = None, own: ssl.SSLContext | None = None
     ) -> None:
@@ -204,6 +206,12 @@ class SmtpHarness(WaitingSender[Peer]):
         """See :class:`WaitingSender`."""
         reply = await peer.give(payload)
         return reply.startswith("250"), reply.startswith(("2", "4", "5")) and not reply.startswith("421")
+
+    async def silence(self) -> None:
+        """See :class:`ConnectedHarness`; a session has a clock of its own."""
+        await until(lambda: self.listener.connections == 1)
+        (session,) = self.listener._connections
+        session._timeout_cb()
 
     async def begin(self, payload: bytes) -> None:
         """See :class:`ConnectedHarness`."""

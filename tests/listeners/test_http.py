@@ -17,11 +17,14 @@ from engine.parsers.context import default
 from engine.receipt import Receipt
 from tests.listeners.conformance import MAX_MESSAGE_BYTES, REFUSED, UNAVAILABLE, ConnectedConformance, FakePipeline
 from tests.listeners.http_client import BODY, FHIR, Peer, Server, chunked, post, said
+from tests.listeners.place import silence
 from tests.listeners.waiting_sender import WaitingSender
 
 
 class HttpHarness(WaitingSender[Peer]):
     """A client with one connection."""
+
+    listener: HttpListener
 
     def made(self, pipeline: FakePipeline, idle_timeout_seconds: float) -> HttpListener:
         """See :class:`WaitingSender`."""
@@ -36,6 +39,10 @@ class HttpHarness(WaitingSender[Peer]):
         """See :class:`WaitingSender`."""
         answer = await peer.ask(post(payload))
         return answer.status == 200, answer.fields.get("connection") != "close"
+
+    async def silence(self) -> None:
+        """See :class:`ConnectedHarness`."""
+        await silence(self.listener)
 
     async def begin(self, payload: bytes) -> None:
         """See :class:`ConnectedHarness`."""

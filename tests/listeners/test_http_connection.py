@@ -111,12 +111,12 @@ class TestConnection:
 
     async def test_idle_between_requests(self, place: Server) -> None:
         """A connection that is kept for later is closed without a word after the timeout, and not before."""
-        listener = await place.listen(FakePipeline())
+        listener = await place.listen(FakePipeline(), idle_timeout_seconds=3_600)
         peer = await place.connect()
         for _ in range(4):
             assert (await peer.ask(post(BODY))).status == 200
             (connection,) = listener._connections
-            for _ in range(8):  # one timeout of the listener's clock, which comes a first time after seven seconds
+            for _ in range(8):  # one timeout of the listener's clock, which comes a first time after minutes
                 connection.tick(8)
         assert place.tally.idle_closed_total == 0
         connection.tick(8)
@@ -137,11 +137,12 @@ class TestConnection:
         pipeline = FakePipeline(held=True)
         listener = await place.listen(pipeline)
         port = listener.port
-        taken, middle, idle = [await place.connect() for _ in range(3)]
-        await taken.write(post(message("A1")) + post(message("A2")))
+        middle = await place.connect()
         await middle.write(post(message("A3"))[:-1])
+        await until(lambda: any(connection._received for connection in listener._connections))
+        taken, idle = await place.connect(), await place.connect()
+        await taken.write(post(message("A1")) + post(message("A2")))
         await until(lambda: len(pipeline.waiting) == 1 and listener.connections == 3)
-        await asyncio.sleep(0.02)
         stopping = asyncio.ensure_future(listener.stop())
         assert (await middle.answer()).status == 503
         assert await idle.end() == b""

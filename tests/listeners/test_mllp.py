@@ -26,6 +26,7 @@ from tests.listeners.conformance import (
     until,
 )
 from tests.listeners.peer import Peer, Server, outcome
+from tests.listeners.place import silence
 
 
 class MllpHarness(ConnectedHarness):
@@ -60,6 +61,11 @@ class MllpHarness(ConnectedHarness):
         """See :class:`ConnectedHarness`."""
         assert self.peer
         self.peer.writer.write(frame(payload)[:-2])
+
+    async def silence(self) -> None:
+        """See :class:`ConnectedHarness`."""
+        assert self.listener
+        await silence(self.listener)
 
     async def closed(self) -> None:
         """See :class:`ConnectedHarness`."""

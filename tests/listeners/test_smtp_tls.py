@@ -161,6 +161,8 @@ async def test_stop_in_a_handshake(place: Place, authority: trustme.CA, tmp_path
     assert listener.peers.connections == 0
     await second.close()
     writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_smtplib_and_aiosmtplib(place: Place, authority: trustme.CA, tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ class TestSilence:
         """By default a silent sender is kept: closing on it would cost its next message."""
         await place.listen(pipeline())
         await place.connect()
+        await until(lambda: place.listener.connections == 1)
         await asyncio.sleep(0.05)
         assert place.listener.connections == 1
         assert SyslogSettings().idle_timeout_seconds == 0
