@@ -27,7 +27,23 @@ from engine.check_traces import Trace
 from engine.errors import Flag, ParseError
 from engine.facts import INS_NONE
 from engine.metrics import remedies
-from engine.parsers import batch, cda, deep, er7, fhir, formats, hl7, ins, kinds, log, mail, patient, payloads, xdm
+from engine.parsers import (
+    batch,
+    cda,
+    charset,
+    deep,
+    er7,
+    fhir,
+    formats,
+    hl7,
+    ins,
+    kinds,
+    log,
+    mail,
+    patient,
+    payloads,
+    xdm,
+)
 from engine.parsers import context as contexts
 from engine.parsers.context import Context
 from engine.parsers.format import HEAD
@@ -52,7 +68,7 @@ SUFFIXES: Final = frozenset({".er7", ".hl7", ".hl7v2", ".xml", ".cda", ".txt"})
 
 _HL7: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t]*(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS)[^\w\s]")
 _HL7_START: Final = re.compile(rb"[\s\x0b]*(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)[^\w\s]")
-_XML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<[A-Za-z_?!]|\xff\xfe<\x00|\xfe\xff\x00<|<\x00|\x00<")
+_XML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<[A-Za-z_?!]|<\x00|\x00<")
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _HEAD: Final = 1 << 16  # of a file, where its first message must begin
 _BODY_MAIL: Final = "CORPSMAIL"  # OBX-3 of the text of a mail, which is no document
@@ -93,7 +109,7 @@ def check(
 
 def _ours(head: bytes) -> bool:
     """Whether a file met in a folder is plainly something to read; JSON is many other things than FHIR."""
-    if _HL7_START.match(head[:512]) or head.startswith(_ZIP):
+    if _HL7_START.match(charset.utf8(head[:512])) or head.startswith(_ZIP):
         return True
     known = formats.of(head)
     return known is not hl7.FORMAT and (known is not fhir.FORMAT or b"resourceType" in head or b"fhir" in head)
@@ -182,9 +198,9 @@ class _Checker:
         elif known is not hl7.FORMAT:
             for raw in known.split(data):
                 yield self._trace(name, raw, known.name, formats.parse)
-        elif _XML.match(data[:512]):
+        elif _XML.match(charset.utf8(data[:512])):
             yield self._lone(name, data)
-        elif _HL7.search(data, 0, _HEAD):
+        elif _HL7.search(charset.utf8(data[:_HEAD])):
             empty = True
             for raw in batch.split(data):
                 empty = False

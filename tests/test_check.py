@@ -102,6 +102,13 @@ class TestDocuments:
         assert (wrong.ok, wrong.document.ins.key_valid, wrong.document.ins.qualified) == (True, False, True)
         assert [flag.code for flag in wrong.problems] == ["ins-key-wrong"]
 
+    @pytest.mark.parametrize("before", ["", " ", "\r\n\r\n"])
+    def test_utf16(self, tmp_path: Path, before: str) -> None:
+        """A CDA in UTF-16 is known, though its root comes after white space."""
+        text = before + LETTER.decode().replace("UTF-8", "UTF-16", 1).partition("?>")[2].lstrip()
+        (found,) = shown(tmp_path, f"\ufeff{text}".encode("utf-16-le"), name="a.xml")
+        assert (found["format"], found["ok"], found["kind"]) == ("cda", True, "ldl-ses")
+
     def test_broken(self, tmp_path: Path) -> None:
         """A CDA that is cut is a CDA that cannot be read."""
         (found,) = shown(tmp_path, LETTER[:-9], name="a.xml")
@@ -191,6 +198,20 @@ class TestMessages:
         ):
             found = shown(tmp_path, data, name=name)
             assert [(each["message"], each["ok"]) for each in found] == [("ADT^A01", True), ("MDM^T02", True)]
+
+    @pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+    @pytest.mark.parametrize("name", ["a.er7", "a.dat"])
+    def test_utf16(self, tmp_path: Path, order: str, name: str) -> None:
+        """A file that was saved as Unicode by Windows is read as the same one in UTF-8."""
+        data = admission() + b"\r" + carrying(LETTER)
+        same = f"\ufeff{data.decode()}".encode(order)
+        assert shown(tmp_path, same, name=name) == shown(tmp_path, data, name=name)
+        found = shown(tmp_path, same, name=name)
+        assert [one["message"] for one in found] == ["ADT^A01", "MDM^T02"]
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        (folder / name).write_bytes(same)
+        assert [result.message for result in checking.check([folder])] == ["ADT^A01", "MDM^T02"]
 
     def test_empty_batch(self, tmp_path: Path) -> None:
         """A batch without message is read, and told."""

@@ -20,7 +20,7 @@ from msgspec import Struct
 from engine.listeners import packets
 from engine.listeners.listener import Pipeline
 from engine.parsers import atna, mbox, syslog
-from engine.parsers.batch import split
+from engine.parsers.batch import HEADER, split
 from engine.parsers.format import HEAD
 from engine.parsers.mllp import MAX_SIZE
 from engine.parsers.syslog_frames import Framer, TooLarge, Truncated
@@ -241,9 +241,9 @@ def _cut(data: bytes, last: bool) -> tuple[bytes, bytes]:
 def _last_start(data: bytes) -> int:
     """Where the last message of ``data`` surely begins: MSH after VT, CR or LF, and a separator behind it; else 0."""
     for mark, kept in ((b"\x0bMSH", 1), (b"\rMSH", 0), (b"\nMSH", 0)):
-        end = len(data) - 1
+        end = len(data) - 2
         while (found := data.rfind(mark, 0, end)) >= 0:
-            if not data[found + 4 : found + 5].isalnum():
+            if HEADER.match(data, found + 1):
                 return found + 1 - kept
             end = found + 3
     return 0

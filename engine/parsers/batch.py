@@ -6,21 +6,29 @@ segment is given as a payload too, for the reader to refuse it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
+
+from engine.parsers import charset
 
 _BOUNDS: Final = b"\r\n\x0b\x1c"
 _BLANK: Final = b" \t\r\n\x00\x0b\x0c\x1a\x1c"
 _BOM: Final = b"\xef\xbb\xbf"
 _BATCH: Final = (b"FHS", b"BHS", b"BTS", b"FTS")
 
+HEADER: Final = re.compile(rb"MSH(?:[^A-Za-z0-9+/]|[+/](?![A-Za-z0-9]))")
+"""How a message begins: MSH and a separator, which is no line of base64 that happens to begin with these letters."""
+
 
 def split(data: bytes) -> Iterator[bytes]:
     """The payloads of a file, without framing and without batch segments; an empty batch gives none. Never raises.
 
-    A message begins at MSH at the start of a line or of a frame. Memory: one message is copied at a time.
+    A message begins at MSH at the start of a line or of a frame. Memory: one message is copied at a time. Those of a file in
+    UTF-16 are given in UTF-8.
     """
+    data = charset.utf8(data)
     starts = list(_frames(data))
     if not starts:
         yield from _lines(data, 0, len(data))
@@ -57,8 +65,7 @@ def _headers(data: bytes, start: int, stop: int) -> Iterator[int]:
     at = data.find(b"MSH", start, stop)
     while at >= 0:
         before = at - 3 if data.startswith(_BOM, at - 3) and at - 3 >= start else at
-        follows = data[at + 3 : at + 4]
-        if (before == start or data[before - 1] in _BOUNDS) and follows and not follows.isalnum():
+        if (before == start or data[before - 1] in _BOUNDS) and HEADER.match(data, at):
             yield at
         at = data.find(b"MSH", at + 3, stop)
 

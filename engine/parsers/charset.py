@@ -2,11 +2,13 @@
 
 French feeds declare ``8859/1``, ``8859/15``, ``UNICODE UTF-8`` or nothing, and are sometimes wrong (PAM-FR section 6). Bytes that are
 valid UTF-8 beyond ASCII are UTF-8: Latin text is practically never valid UTF-8 by chance. Everything else is read with
-the declared single-byte set, or with ISO-8859-15 (Windows-1252 when it uses bytes 80-9F).
+the declared single-byte set, or with ISO-8859-15 (Windows-1252 when it uses bytes 80-9F). A file in UTF-16, as Windows saves
+"Unicode", says so by its byte order mark.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import lru_cache
 from typing import Final
@@ -29,7 +31,10 @@ _NAMES: Final = {
     "ISO885915": "iso8859-15",
     "LATIN1": "iso8859-1",
     "LATIN9": "iso8859-15",
+    "UNICODE": "utf-8",  # which of its encodings, the byte order mark says: see utf8()
+    "UNICODEUTF16": "utf-8",
     "UNICODEUTF8": "utf-8",
+    "UTF16": "utf-8",
     "UTF8": "utf-8",
     "WINDOWS1252": "cp1252",
     "CP1252": "cp1252",
@@ -40,6 +45,13 @@ _WINDOWS: Final = re.compile(rb"[\x80-\x9f]")
 FALLBACK: Final = (Flag("charset-fallback", "MSH-18"),)
 UNDECLARED: Final = (Flag("charset-undeclared", "MSH-18"),)
 UNKNOWN: Final = (Flag("charset-unknown", "MSH-18"),)
+
+
+def utf8(data: bytes) -> bytes:
+    """What begins with the byte order mark of UTF-16, in UTF-8 and without the mark; anything else as it is. Never raises."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace").encode("utf-8", "replace")
+    return data
 
 
 @lru_cache(maxsize=64)

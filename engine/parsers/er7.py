@@ -202,8 +202,7 @@ def _edges(data: bytes) -> tuple[int, int]:
 
 
 def _trimmed(raw: bytes) -> tuple[bytes, int, int]:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raw = raw.decode("utf-16", "replace").encode("utf-8")
+    raw = charset.utf8(raw)
     start, end = _edges(raw)
     if raw.startswith(_BATCH, start):
         raise ParseError("batch", "FHS")

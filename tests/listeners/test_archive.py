@@ -104,7 +104,7 @@ async def test_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, framed: bool) -> None:
     """A file read in small pieces gives the same messages as one read whole."""
     monkeypatch.setattr(archive, "PIECE", piece)
-    every = [message(f"A{number}") + b"NTE|1||MSHA is no header\r" for number in range(20)]
+    every = [message(f"A{number}") + b"NTE|1||MSHA is no header\nMSH+AAA of base64 neither\r" for number in range(20)]
     data = b"".join(b"\x0b" + one + b"\x1c\r" if framed else one for one in every)
     (tmp_path / "a.hl7").write_bytes(data)
     pipeline = FakePipeline()

@@ -43,6 +43,27 @@ def test_several_messages_are_told_apart(joined: bytes) -> None:
     assert list(split(joined)) == [A, B]
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf16_gives_its_messages(order: str) -> None:
+    """Messages saved as Unicode by Windows come out in UTF-8, framed or not."""
+    for joined in (A + B, b"\x0b" + A + b"\x1c\r\x0b" + B + b"\x1c\r"):
+        assert list(split(f"\ufeff{joined.decode()}".encode(order))) == [A, B]
+
+
+@pytest.mark.parametrize("line", ["MSH+AAAA", "MSH/9AAA", "MSHAAAAA"])
+def test_base64_is_no_message(line: str) -> None:
+    """A line of a wrapped document that begins with MSH and a sign of base64 stays in its message."""
+    raw = A + b"OBX|1|ED|11490-0^^LN||^TEXT^^Base64^QUFB\r\n" + line.encode() + b"\r\nQUFB||||||F\r"
+    assert list(split(raw + B)) == [raw, B]
+
+
+@pytest.mark.parametrize("separator", ["+", "/", "#", "$"])
+def test_odd_separators_begin_a_message(separator: str) -> None:
+    """A message with an unusual separator is told apart from the one before."""
+    odd = A.replace(b"|", separator.encode())
+    assert list(split(B + odd)) == [B, odd]
+
+
 def test_line_feeds_separate_messages_too() -> None:
     """A file with LF or CRLF gives the same facts."""
     for end in (b"\n", b"\r\n"):

@@ -21,6 +21,8 @@ ACCENTED = PID.replace("700001^^^HX", "Né700001^^^HX")
         ("UNICODE UTF-8", "utf-8"),
         ("utf8", "utf-8"),
         ("UTF-8", "utf-8"),
+        ("UNICODE UTF-16", "utf-8"),
+        ("UNICODE", "utf-8"),
         ("ASCII", "ascii"),
         ("ISO IR87", None),
     ],
@@ -61,3 +63,21 @@ def test_ascii_is_never_flagged() -> None:
     """A message in ASCII is right under every declaration that is known."""
     for declared in ("", "ascii", "utf-8", "iso8859-15"):
         assert charset.choose([b"MSH|"], declared) == ("utf-8", ())
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("cut", [0, 1])
+def test_utf16_becomes_utf8(order: str, cut: int) -> None:
+    """The mark is left out, and half a character at the end is replaced."""
+    data = "\ufeffMSH|Né\U0001f600".encode(order)
+    assert charset.utf8(data[: len(data) - cut]).decode() == "MSH|Né" + ("\ufffd" if cut else "\U0001f600")
+    assert charset.utf8(b"MSH|\xe9") == b"MSH|\xe9"
+
+
+@pytest.mark.parametrize("declared", ["UNICODE UTF-16", "UNICODE", "UNICODE UTF-8"])
+def test_utf16_that_says_so_is_not_flagged(declared: str) -> None:
+    """A message in UTF-16 with accents gives the same identifiers and no remark about its character set."""
+    raw = build(MSH.replace("UNICODE UTF-8", declared), ACCENTED, PV1).decode()
+    parsed = parse(f"\ufeff{raw}".encode("utf-16-le"))
+    assert one(parsed, Identity).ipp == pseudonym("ipp", "990000001", "Né700001".encode())
+    assert not [code for code in codes(parsed) if code.startswith("charset")]
