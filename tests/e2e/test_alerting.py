@@ -48,7 +48,7 @@ establishments:
 feeds:
   - {{name: his, listener: mllp, establishment: "990000001", host: 127.0.0.1, port: {mllp}}}
 """
-FALL = "DS1.1 est sous la cible (990000001)"
+FALL = "DS1.1 est sous la cible (CH Fictif)"
 WAIT = 120  # seconds: much more than is needed, however slow the machine
 
 
@@ -256,9 +256,10 @@ def check(mail: EmailMessage, port: int, target: float) -> None:
         part = mail.get_body((kind,))
         assert part is not None
         text = part.get_content()
-        assert f"Lettres de liaison au DMP, établissement {FINESS} : " in text
+        assert FALL in text
+        assert f"FINESS : {FINESS}" in text
         assert f"cible {target * 100:.0f} %." in text
-        assert re.search(r"990000001 : [0-9]+(,[0-9]+)? % sur les derniers mois", text)
+        assert re.search(r"Lettres de liaison au DMP : [0-9]+(,[0-9]+)? % sur les derniers mois", text)
         assert "Depuis le " in text
         assert "no value" not in text
         assert "error" not in text

@@ -17,9 +17,7 @@ VALUES: dict[str, str | list[str]] = {"instance": [ENGINE, OTHER_ENGINE]}
 
 
 def _info(establishment: str, word: str, instance: str = ENGINE) -> str:
-    return name("jauge_establishment_info", instance=instance, establishment=establishment).replace(
-        "}", f', name="{word}"}}'
-    )
+    return name("jauge_establishment_info", instance=instance, establishment=establishment, name=word)
 
 
 def _window(establishment: str, window: str, instance: str = ENGINE) -> str:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tests.prometheus.test_alerts import RECORDING, RULES
+from tests.prometheus.test_rules import NAME
 
 PAGE = Path(__file__).parents[2] / "docs" / "alerting.md"
 FIELD = re.compile(r"\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}")
@@ -20,7 +21,7 @@ def alerts() -> str:
             if "alert" not in rule:
                 continue
             wait = "" if rule["for"] == "0s" else rule["for"]
-            says = FIELD.sub(r"*\1*", rule["annotations"]["summary"])
+            says = FIELD.sub(r"*\1*", NAME.sub(" (*name*)", rule["annotations"]["summary"]))
             name = f"[`{rule['alert']}`](fr/alertes.md#{rule['alert'].lower()})"
             rows.append(f"| {name} | {rule['labels']['severity']} | {wait} | `{path.name}` | {says} |")
     return "\n".join(rows)

@@ -12,6 +12,8 @@ import yaml
 
 from engine.metrics.families import FAMILIES
 from tests.prometheus.cases import CASES
+from tests.prometheus.series import ENGINE, HOSPITAL, MINUTE, OTHER_ENGINE, const, without, written
+from tests.prometheus.series import name as series_name
 from tests.prometheus.test_alerts import ALERTS, FILES, FOLDER, RULES, expected, groups, run, series
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +30,18 @@ PLAIN = re.compile(
 TARGET = re.compile(
     r"\{\{ with printf \"(?P<metric>\w+)\{instance=%q,establishment=%q,indicator=%q,window=%q\}\" \$labels\.instance \$labels\.establishment "
     r"\$labels\.indicator \"(?:rolling|official)\" \| query \}\}\{\{ \. \| first \| value \| humanizePercentage \}\}\{\{ end \}\}"
+)
+
+
+def _info(word: str, instance: str = ENGINE) -> str:
+    """The series of the name of the hospital."""
+    return series_name("jauge_establishment_info", instance=instance, establishment=HOSPITAL, name=word)
+
+
+NAME = re.compile(
+    r" \(\{\{ with printf \"last_over_time\((?P<metric>\w+)\{instance=%q,establishment=%q\}\[1h\]\)\" \$labels\.instance "
+    r"\$labels\.establishment \| query \}\}\{\{ \. \| first \| label \"name\" \}\}\{\{ else \}\}\{\{ \$labels\.establishment \}\}"
+    r"\{\{ end \}\}\)$"
 )
 
 
@@ -74,7 +88,11 @@ def test_every_variant_of_access_in_the_example_is_taken(promtool: str, tmp_path
 def test_rules_ask_for_metrics_that_exist() -> None:
     """Each metric of a rule is declared by the engine, or recorded by another rule."""
     for rule in EVERY:
-        texts = [rule["expr"], *(found["metric"] for found in TARGET.finditer(str(rule.get("annotations", ""))))]
+        notes = rule.get("annotations", {}).values()
+        texts = [
+            rule["expr"],
+            *(found["metric"] for each in (TARGET, NAME) for text in notes for found in each.finditer(text)),
+        ]
         unknown = set(NAMED.findall(" ".join(texts))) - DECLARED - RECORDED
         assert not unknown, rule.get("alert", rule.get("record"))
 
@@ -116,15 +134,22 @@ class TestAlert:
         """A summary and a description in sentences, which name only labels that the alert has, and numbers."""
         notes = ALERTS[alert]["annotations"]
         assert set(notes) == {"summary", "description", "runbook_url"}
-        assert len(notes["summary"]) < 150
+        assert len(NAME.sub("", notes["summary"])) < 150
         assert notes["description"].endswith(".")
-        assert "'" not in notes["summary"] + PLAIN.sub("", notes["description"]), "the apostrophe is ’"
-        for text in notes.values():
+        assert "'" not in NAME.sub("", notes["summary"]) + PLAIN.sub("", notes["description"]), "the apostrophe is ’"
+        for text in (NAME.sub("", each) for each in notes.values()):
             assert "{{" not in PLAIN.sub("", TARGET.sub("", text)), text
             used = {found["label"] for found in PLAIN.finditer(text) if found["label"]}
             for case in CASES:
                 for name, labels in case.fires:
                     assert name != alert or used <= {*labels, *ALERTS[alert]["labels"]}
+
+    def test_names_its_establishment(self, alert: str) -> None:
+        """The title ends with the name when the alert is about an establishment, and only then; nobody reads a FINESS in its words."""
+        notes = ALERTS[alert]["annotations"]
+        about = [labels for case in CASES for name, labels in case.fires if name == alert]
+        assert {bool(NAME.search(notes["summary"])) for _ in about} == {"establishment" in labels for labels in about}
+        assert "$labels.establishment }}" not in NAME.sub("", notes["summary"]) + TARGET.sub("", notes["description"])
 
     def test_has_a_page_that_says_what_to_do(self, alert: str) -> None:
         """The link is the section of the alert on the engine's own help, and there is one."""
@@ -143,15 +168,28 @@ def test_every_alert_waits_for_a_reason() -> None:
             assert not line.lstrip().startswith("for: ") or before.lstrip().startswith("# "), f"{path.name}: {line}"
 
 
-def test_a_text_with_a_target_is_filled_in(promtool: str, tmp_path: Path) -> None:
-    """The description of a rate under its target gives both, as people read them."""
+NAMED_SO = {
+    "its engine tells the name": ({_info("CH Fictif"): const(1)}, "CH Fictif"),
+    "no engine tells a name": ({}, HOSPITAL),
+    "another engine does": ({_info("CH voisin", OTHER_ENGINE): const(1)}, HOSPITAL),
+    "the engine is away since a quarter of an hour": (
+        {_info("CH Fictif"): without(const(1), 15 * MINUTE, 0)},
+        "CH Fictif",
+    ),
+}
+
+
+@pytest.mark.parametrize("told", NAMED_SO)
+def test_a_text_is_filled_in(told: str, promtool: str, tmp_path: Path) -> None:
+    """A rate under its target: the title has the name of the establishment, else its FINESS; the description has the rate and the target."""
     case = next(each for each in CASES if each.about == "JaugeSousLaCible" and each.loud)
+    names, word = NAMED_SO[told]
     (sample,) = expected(case)
     labels = dict(re.findall(r'(\w+)="([^"]*)"', sample["labels"]))
     labels = {key: value for key, value in labels.items() if key not in {"alertname", "alertstate"}}
     notes = {
-        "summary": "DS1.1 est sous la cible",
-        "description": "Lettres de liaison au DMP, établissement 990000001 : 65% sur les derniers mois, cible 70%. La page de l’indicateur dit "
+        "summary": f"DS1.1 est sous la cible ({word})",
+        "description": "Lettres de liaison au DMP : 65% sur les derniers mois, cible 70%. La page de l’indicateur dit "
         "quels motifs font perdre le plus de points, et dans quelles unités.",
         "runbook_url": "http://jauge.ch-fictif.example:9464/aide/alertes#jaugesouslacible",
     }
@@ -164,7 +202,7 @@ def test_a_text_with_a_target_is_filled_in(promtool: str, tmp_path: Path) -> Non
         promtool,
         tmp_path,
         groups(case),
-        {"input_series": series(case), "alert_rule_test": [alert]},
+        {"input_series": [*series(case), *written(names, case.end, case.step)], "alert_rule_test": [alert]},
         case.step,
     )
     assert done.returncode == 0, done.stdout + done.stderr
