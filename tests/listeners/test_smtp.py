@@ -242,11 +242,11 @@ class TestSize:
         """The time that a large mail waits for its turn is not its sender's."""
         monkeypatch.setattr(smtp_session, "MIN_BYTES_PER_SECOND", 1e9)
         pipeline = journal()
-        listener = await place.listen(pipeline, idle_timeout_seconds=2)
+        listener = await place.listen(pipeline, idle_timeout_seconds=4)
         listener.large = asyncio.Semaphore(0)
         peer = await place.connect()
         giving = asyncio.ensure_future(peer.give(mail("A1", 3_000_000)))
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(4.5)
         assert not giving.done()
         listener.large.release()
         assert (await giving).startswith("250")

@@ -69,9 +69,11 @@ class TestTime:
         """A mail that comes, but too slowly, holds its place no longer than its size allows."""
         monkeypatch.setattr(smtp_session, "MIN_BYTES_PER_SECOND", 1e9)
         pipeline = journal()
-        await place.listen(pipeline, idle_timeout_seconds=0.3)
+        listener = await place.listen(pipeline)
         peer = await place.connect()
         assert (await peer.envelope()).startswith("354")
+        (session,) = listener._connections
+        session._timeout_duration = 0.3
 
         async def drip() -> None:
             with contextlib.suppress(ConnectionError):
@@ -127,11 +129,14 @@ class TestLeaving:
     async def test_before_the_reply(self, place: Place) -> None:
         """A mail that is whole is kept even when nobody waits for the reply; its sender will send it again."""
         pipeline = journal(held=True)
-        await place.listen(pipeline, idle_timeout_seconds=0.2)
+        listener = await place.listen(pipeline)
         peer = await place.connect()
         assert (await peer.envelope()).startswith("354")
         await peer.write(stuffed(mail("A1")))
         await until(lambda: pipeline.ids == ["A1"])
+        (session,) = listener._connections
+        session._timeout_duration = 0.2
+        session._reset_timeout()
         await peer.close()
         await until(lambda: place.tally.connections == 0)
         pipeline.release()
