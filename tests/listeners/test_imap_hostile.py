@@ -72,6 +72,11 @@ async def endless(connection: Connection) -> None:
         await connection.send(b"x" * 65_536)
 
 
+def patience(code: str) -> float:
+    """Seconds that the listener waits: few where that is what a server tries, else more than a slow machine takes."""
+    return 0.3 if code == "imap-timeout" else 60.0
+
+
 GREETINGS: list[tuple[str, Act]] = [
     ("imap-greeting", says("220 smtp.example ESMTP\r\n")),
     ("imap-greeting", says("HTTP/1.1 400 Bad Request\r\n\r\n")),
@@ -90,7 +95,7 @@ GREETINGS: list[tuple[str, Act]] = [
 async def test_greetings(harness: ImapHarness, code: str, greeting: Act) -> None:
     """What does not greet as an IMAP server is counted and tried again."""
     harness.server.greeting = greeting
-    await harness.start(FakePipeline(), timeout_seconds=0.3)
+    await harness.start(FakePipeline(), timeout_seconds=patience(code))
     await until(lambda: harness.tally.rejected_total.get(code, 0) > 1)
     assert set(harness.tally.rejected_total) == {code}
     harness.server.greeting = None
@@ -138,12 +143,15 @@ async def test_commands(harness: ImapHarness, verb: str, code: str, act: Act) ->
         return False
 
     harness.server.bend = misbehave
-    await harness.start(FakePipeline(), timeout_seconds=0.3)
-    await until(lambda: harness.tally.rejected_total.get(code, 0) == 2)
+    await harness.start(FakePipeline(), timeout_seconds=patience(code))
+    await until(lambda: harness.tally.rejected_total.get(code, 0) >= 2)
     harness.server.inbox.add(b"two")
     await until(lambda: len(harness.given.payloads) == 2)
     assert harness.given.payloads == [b"one", b"two"]
-    assert harness.tally.rejected_total == {code: 2}
+    if code == "imap-timeout":  # to which a slow machine may add
+        assert set(harness.tally.rejected_total) == {code}
+    else:
+        assert harness.tally.rejected_total == {code: 2}
 
 
 WORDS = (
