@@ -100,7 +100,7 @@ def _figures() -> list[tuple[int, Json]]:
     )
     projected = p.stat(
         "Fin de mois, à ce rythme",
-        "Taux de la période officielle qui finit avec ce mois, si la suite ressemble aux 28 derniers jours.",
+        "Taux de la période officielle qui finit avec ce mois, si la suite ressemble aux quatre semaines d’avant les sept derniers jours.",
         Query(f.named(f"jauge_indicator_projected_ratio{{{f.SITE}, {_THIS}}}"), legend),
         unit="percentunit",
         decimals=1,

@@ -174,7 +174,7 @@ def _table() -> Json:
     return p.table(
         "Chaque indicateur et sa cible",
         "Taux de la fenêtre choisie, cible, écart en points, sujets (séjours, documents …) à regagner pour atteindre la cible, et taux de la "
-        "période qui finit avec ce mois si la suite ressemble aux 28 derniers jours. Sans cible publiée ni fixée par le site : ni écart ni état.",
+        "période qui finit avec ce mois si la suite ressemble aux quatre semaines d’avant les sept derniers jours. Sans cible publiée ni fixée par le site : ni écart ni état.",
         {"indicator": "Indicateur", "title": "Libellé"},
         Column("Taux", f.named(q.titled(ratio)), "percentunit", 80, {"decimals": 1}),
         Column(

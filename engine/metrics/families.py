@@ -36,8 +36,8 @@ INDICATOR_PROJECTED: Final = Family(
     "jauge_indicator_projected_ratio",
     "gauge",
     ("indicator", "establishment"),
-    "Ratio that the period of complete months ending with this one would have if the days to come were like the last 28; no series when "
-    "nothing is counted.",
+    "Ratio that the period of complete months ending with this one would have if the days to come were like the 28 before the last 7, "
+    "and these ended like them; no series when nothing is counted.",
 )
 INDICATOR_TARGET: Final = Family(
     "jauge_indicator_target_ratio",

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.ledger import schema, tallies
@@ -40,20 +40,70 @@ def test_a_steady_rate_ends_where_it_is(tmp_path: Path) -> None:
 
 
 def test_a_rise_of_the_last_weeks_goes_on(tmp_path: Path) -> None:
-    """Half until four weeks ago, then everything: the fourteen days to come are counted as met."""
-    found = sums(tmp_path, {day: (10, 0) if day >= TODAY - 28 else (5, 5) for day in range(FIRST, TODAY + 1)})
-    before, since, to_come = TODAY - 28 - FIRST, 29, LAST - TODAY
+    """Half until five weeks ago, then everything: the fourteen days to come are counted as met."""
+    found = sums(tmp_path, {day: (10, 0) if day >= TODAY - 35 else (5, 5) for day in range(FIRST, TODAY + 1)})
+    before, since, to_come = TODAY - 35 - FIRST, 36, LAST - TODAY
     expected = (before * 5 + (since + to_come) * 10) / (10 * (before + since + to_come))
     assert projected(found, "DS1.1", FINESS, TODAY, 3) == pytest.approx(expected)
 
 
 def test_the_last_day_of_a_month_has_nothing_to_come(tmp_path: Path) -> None:
-    """What the period holds is what it ends with, whatever the last weeks were."""
-    days = dict.fromkeys(range(FIRST, LAST + 1), (1, 1)) | {LAST - 3: (0, 50)}
+    """What the settled days hold is what they end with; the latest week, of which more is missing, ends like them."""
+    days = dict.fromkeys(range(FIRST, LAST - 7), (3, 2)) | dict.fromkeys(range(LAST - 7, LAST + 1), (1, 9))
+    days[FIRST] = (0, 50)
+    settled = LAST - 7 - FIRST - 1
+    expected = (settled * 3 + 8 * 10 * 0.6) / (settled * 5 + 50 + 8 * 10)
+    assert projected(sums(tmp_path, days), "DS1.1", FINESS, LAST, 3) == pytest.approx(expected)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 6), min_size=8, max_size=8))
+def test_letters_that_are_on_their_way_lower_nothing(
+    tmp_path_factory: pytest.TempPathFactory, arrived: list[int]
+) -> None:
+    """However few of the letters of the latest week have come, the period heads where the weeks before it say."""
+    days = dict.fromkeys(range(FIRST, TODAY - 7), (6, 4))
+    days |= {TODAY - age: (n, 10 - n) for age, n in enumerate(arrived)}
+    found = sums(tmp_path_factory.mktemp("store"), days)
+    assert projected(found, "DS1.1", FINESS, TODAY, 3) == pytest.approx(0.6)
+
+
+def test_letters_that_have_come_are_counted(tmp_path: Path) -> None:
+    """A latest week that is better than the weeks before it counts as it is; the days to come are like those weeks."""
+    days = dict.fromkeys(range(FIRST, TODAY - 7), (6, 4)) | dict.fromkeys(range(TODAY - 7, TODAY + 1), (9, 1))
+    whole = LAST + 1 - FIRST
+    expected = (0.6 * (whole - 8) + 0.9 * 8) / whole
+    assert projected(sums(tmp_path, days), "DS1.1", FINESS, TODAY, 3) == pytest.approx(expected)
+
+
+def test_a_fall_is_seen_after_a_week(tmp_path: Path) -> None:
+    """What is still missing of a settled day is missing: the day that settles lowers the projection, and not before."""
+    days = dict.fromkeys(range(FIRST, TODAY - 7), (10, 0)) | dict.fromkeys(range(TODAY - 7, TODAY + 2), (0, 10))
     found = sums(tmp_path, days)
-    met = sum(met for met, _ in days.values())
-    total = sum(map(sum, days.values()))
-    assert projected(found, "DS1.1", FINESS, LAST, 3) == pytest.approx(met / total)
+    assert projected(found, "DS1.1", FINESS, TODAY, 3) == pytest.approx(1)
+    whole = LAST + 1 - FIRST
+    settled = TODAY + 1 - 7 - FIRST
+    expected = (settled - 1 + (whole - settled) * 27 / 28) / whole
+    assert projected(found, "DS1.1", FINESS, TODAY + 1, 3) == pytest.approx(expected)
+
+
+def test_a_store_of_some_days_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Nothing is settled yet: the latest days tell of themselves, and of those to come."""
+    found = sums(tmp_path, dict.fromkeys(range(TODAY - 3, TODAY), (3, 1)))
+    assert projected(found, "DS1.1", FINESS, TODAY, 3) == pytest.approx(0.75)
+
+
+def test_the_first_hours_of_a_store_head_where_they_are(tmp_path: Path) -> None:
+    """Only today has counted anything: there is no whole day to tell of those to come."""
+    assert projected(sums(tmp_path, {TODAY: (1, 3)}), "DS1.1", FINESS, TODAY, 3) == pytest.approx(0.25)
+
+
+def test_the_latest_days_of_the_month_before_are_not_in_a_period_of_one_month(tmp_path: Path) -> None:
+    """On the third of the month, with a period of that month alone."""
+    first = date(2026, 11, 1).toordinal()
+    days = dict.fromkeys(range(FIRST, first), (1, 1)) | dict.fromkeys(range(first, first + 3), (8, 2))
+    expected = (0.5 * 27 * 2 + 8 * 3) / (27 * 2 + 10 * 3)
+    assert projected(sums(tmp_path, days), "DS1.1", FINESS, first + 2, 1) == pytest.approx(expected)
 
 
 def test_days_before_the_period_are_not_in_it(tmp_path: Path) -> None:
