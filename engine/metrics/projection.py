@@ -38,8 +38,6 @@ def projected(sums: Sums, indicator: str, establishment: str, today: int, months
         return found.met, found.met + sum(found.missed.values())
 
     usual_met, usual = between(unsettled - RECENT_DAYS, unsettled)
-    if not usual:
-        usual_met, usual = between(today - RECENT_DAYS, today)
     met, counted = between(first, unsettled)
     latest_met, latest = between(max(first, unsettled), today + 1)
     share = usual_met / usual if usual else 0.0

@@ -88,14 +88,9 @@ def test_a_fall_is_seen_after_a_week(tmp_path: Path) -> None:
 
 
 def test_a_store_of_some_days_is_taken_as_it_is(tmp_path: Path) -> None:
-    """Nothing is settled yet: the latest days tell of themselves, and of those to come."""
-    found = sums(tmp_path, dict.fromkeys(range(TODAY - 3, TODAY), (3, 1)))
+    """Nothing is settled yet, and no share is known that the latest days could end with: they tell of themselves."""
+    found = sums(tmp_path, dict.fromkeys(range(TODAY - 3, TODAY + 1), (3, 1)))
     assert projected(found, "DS1.1", FINESS, TODAY, 3) == pytest.approx(0.75)
-
-
-def test_the_first_hours_of_a_store_head_where_they_are(tmp_path: Path) -> None:
-    """Only today has counted anything: there is no whole day to tell of those to come."""
-    assert projected(sums(tmp_path, {TODAY: (1, 3)}), "DS1.1", FINESS, TODAY, 3) == pytest.approx(0.25)
 
 
 def test_the_latest_days_of_the_month_before_are_not_in_a_period_of_one_month(tmp_path: Path) -> None:
