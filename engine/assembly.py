@@ -20,6 +20,7 @@ from engine.ledger.ledger import Ledger, known_keys
 from engine.ledger.schema import StoreError
 from engine.listeners.listener import Declaration
 from engine.metrics import existence, periods, values
+from engine.metrics.projection import RECENT_DAYS, SETTLING_DAYS
 from engine.metrics.settings import Directory, EstablishmentRules, RuleSettings
 from engine.metrics.snapshot import Directory as DirectoryValue
 from engine.parsers.addresses import Space
@@ -132,11 +133,12 @@ def open_ledger(
     today = min(periods.today_of(clock(), e.time_zone) for e in config.establishments)
     windows = periods.windows(today, config.indicators.months)
     recent = today - config.indicators.freshness_days  # P4.3
+    settled = today - RECENT_DAYS - SETTLING_DAYS  # where a period is heading
     return Ledger(
         config.store,
         rule_settings(config, directory),
         keys.ids(),
-        first_day=min(recent, *(window.first for window in windows)),
+        first_day=min(recent, settled, *(window.first for window in windows)),
         aside_bytes=config.limits.aside_bytes,
         read_only=read_only,
         clock=clock,

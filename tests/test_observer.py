@@ -75,6 +75,27 @@ def test_what_is_shown(site: Path) -> None:
         engine.ledger.close()
 
 
+def test_a_short_period_heads_where_the_weeks_before_it_say(tmp_path: Path) -> None:
+    """On the second of March, with periods of one month: five weeks are remembered, whatever the windows need."""
+    (tmp_path / "jauge.yaml").write_text(
+        CONFIG.replace(", tls: {certificate: server.pem, key: server.key, client_ca: ca.pem}", "")
+        + "indicators: {months: 1, freshness_days: 1}\n"
+    )
+    now = int(datetime(2026, 3, 2, 10, 30, tzinfo=UTC).timestamp())
+    day = datetime.fromtimestamp(now, UTC).date().toordinal() - 35
+    store = schema.connect(tmp_path / "jauge.db")
+    store.execute("BEGIN")
+    tallies.write(store, {Verdict("DS1.1", FINESS, "", day, MET, 0): 3})
+    tallies.write(store, {Verdict("DS1.1", FINESS, "", day, "not_produced", 0): 1})
+    store.execute("COMMIT")
+    store.close()
+    engine = Engine(load_config(tmp_path / "jauge.yaml"), clock=lambda: now)
+    try:
+        assert engine.snapshot.projected == {("DS1.1", FINESS): pytest.approx(0.75)}
+    finally:
+        engine.ledger.close()
+
+
 @pytest.mark.parametrize(("setting", "state"), [("", "silent"), ("holidays: martinique, ", "alive")])
 def test_the_holidays_are_those_of_the_establishment(tmp_path: Path, setting: str, state: str) -> None:
     """A feed that rests on Sundays is not missed on 22 May in Martinique, and is where nobody said that it is there."""
