@@ -105,7 +105,7 @@ def own(resource: Contained, place: str) -> tuple[Identifier, ...]:
 def patient(context: Context, found: Iterable[Identifier], into: Patient | None = None) -> Patient:
     """The INS and the IPP among identifiers of a patient, added to what is known."""
     who = into if into is not None else Patient()
-    usable = [one for one in found if one.value and one.use != "old"]
+    usable = [one for one in found if one.value and one.use != "old" and not _authority(one)]
     # What says that it is the patient's number goes before what says nothing.
     usable.sort(key=lambda one: 0 if _IPP & kinds(one) else 1)
     for one in usable:
@@ -116,6 +116,12 @@ def patient(context: Context, found: Iterable[Identifier], into: Patient | None 
                 continue  # an INS-C, a social security number, a passport ...
         who = submissions.identified(context, one.value or "", root, who)
     return who
+
+
+def _authority(one: Identifier) -> bool:
+    """Whether the authority stands where the number should be (``Patient?identifier=urn:oid:1.2.3``): everybody's, so nobody's."""
+    value = (one.value or "").strip()
+    return not one.system and (identifiers.is_oid(identifiers.root(value)) or value[:4].lower() == "http")
 
 
 def numbers(context: Context, found: Iterable[Identifier]) -> tuple[bytes | None, bytes | None]:

@@ -57,6 +57,26 @@ class TestPatient:
         fact = only(data(bundle(entry(submission_set(subject=None)), entry(reference), entry(who, "c1"))))
         assert (fact.ins, fact.ins_root) == (pseudonym("ins", INS), 10)
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"reference": f"Patient?identifier=urn:oid:{INS_ROOT}"},
+            {"reference": f"Patient?identifier=urn%3Aoid%3A{IPP_ROOT}"},
+            {"reference": f"Patient?identifier={IPP_ROOT}|"},
+            {"reference": "Patient?identifier=https://hospital.example/ipp"},
+            {"identifier": {"value": f"urn:oid:{INS_ROOT}"}},
+        ],
+    )
+    def test_an_authority_is_nobody(self, said: dict[str, Any]) -> None:
+        """A reference that names the authority and forgets the number makes no two patients one."""
+        reference = document_reference(subject=said, contained=None, context=None)
+        fact = only(data(bundle(entry(submission_set(subject=None)), entry(reference))))
+        assert (fact.ins, fact.ipp) == (None, None)
+        who = {"reference": f"Patient?identifier={IPP}"}
+        reference = document_reference(subject=who, contained=None, context=None)
+        fact = only(data(bundle(entry(submission_set(subject=None)), entry(reference))))
+        assert fact.ipp == pseudonym("ipp", IPP, CONTEXT.domain)
+
     def test_the_set_completes_the_document(self) -> None:
         """What only the List says of the patient holds for its documents: INS of its subject, IPP of ihe-sourcePatientId."""
         source = {
