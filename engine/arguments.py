@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +12,9 @@ from typing import Any, Final
 import click
 
 from engine.errors import ConfigError
+from engine.ledger import schema
 from engine.ledger.schema import StoreError
+from engine.owner import told
 from engine.resources import path as shipped
 
 FOUND_WRONG: Final = 1
@@ -40,6 +43,16 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except (ConfigError, StoreError) as error:
             click.echo(f"jauge: {error}", err=True)
+            sys.exit(WRONG_CONFIGURATION)
+        except sqlite3.Error as error:
+            if not (said := schema.told(error)):
+                raise
+            click.echo(f"jauge: {path_of(kwargs.get('config_path'))}: its store {said}", err=True)
+            sys.exit(WRONG_CONFIGURATION)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            click.echo(f"jauge: {told(error)}", err=True)
             sys.exit(WRONG_CONFIGURATION)
 
     return guarded

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from engine import owner
 from engine.errors import ConfigError
 
 CREDENTIALS: Final = Path("/run/credentials")
@@ -33,14 +34,16 @@ def content(path: Path, what: str, limit: int = _MAX_BYTES, *, owned: bool = Fal
     except FileNotFoundError:
         raise ConfigError(str(path), 0, "this file does not exist", f"put the {what} in it, mode 0400") from None
     except OSError:
-        mend = "let the engine's account own it, mode 0400"
+        user = owner.keeper(path)
+        mend = "let the engine's account own it, mode 0400" if user in (0, os.geteuid()) else owner.run_as(user)
         raise ConfigError(str(path), 0, "this file may not be read", mend) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(str(path), 0, "this is not a file", f"give the path of the file that holds the {what}")
         if owned and status.st_uid not in (os.geteuid(), 0):
-            raise ConfigError(str(path), 0, "this file belongs to another account", f"chown {os.geteuid()} {path}")
+            message = f"this file belongs to another account, {owner.name(status.st_uid)}"
+            raise ConfigError(str(path), 0, message, owner.run_as(status.st_uid))
         if status.st_mode & _forbidden(path):
             mode = stat.S_IMODE(status.st_mode)
             message = f"others than its owner may read or change this {what} (mode {mode:04o})"

@@ -27,6 +27,7 @@ import yaml
 from msgspec import NODEFAULT, Meta, Struct, structs
 
 from engine.errors import ConfigError
+from engine.owner import keeper, run_as
 from engine.secret import CREDENTIALS
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -39,6 +40,9 @@ _MISSING: Final = object()
 _TAG: Final = "tag:yaml.org,2002:"
 _TEXT_TAGS: Final = frozenset({f"{_TAG}{kind}" for kind in ("str", "int", "float", "timestamp")})
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(_[0-9]{3}){1,5})")
+_YAML: Final = (
+    "mend the YAML, here or just above: settings of one level begin in one column; a value with `: ` is in quotes"
+)
 _NUMBER: Final = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})")
 
 
@@ -150,7 +154,7 @@ class Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             here = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
-            mend = "indent with spaces, never tabs" if "\t" in here else "mend the YAML"
+            mend = "indent with spaces, never tabs" if "\t" in here else _YAML
             self.fail(mark.line + 1 if mark else 0, f"is not valid YAML: {error.problem or 'unreadable'}", mend)
         except RecursionError:
             self.fail(0, "is nested too deeply", "mend the YAML")
@@ -342,6 +346,10 @@ class Reader:
                 there = value.is_relative_to(CREDENTIALS) or (
                     value.is_dir() if meta["exists"] == "folder" else value.is_file()
                 )
+            except PermissionError:
+                self.fail(line, f"{what}: this account may not look at it", run_as(keeper(value)))
+                self._absent += 1
+                return value
             except (OSError, ValueError):
                 there = False
             if not there:

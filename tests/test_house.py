@@ -78,10 +78,10 @@ ONLY = {
     "resources": (),
     "standing": (),
     "privacy": ("errors", "secret"),
-    "secret": ("errors",),
+    "secret": ("errors", "owner"),
     "tls": ("errors",),
     "tokens": ("errors", "secret"),
-    "strict": ("errors", "secret"),
+    "strict": ("errors", "owner", "secret"),
     "parsers": ("parsers", "facts", "errors", "receipt"),
 }
 # Package or module -> what it must never import.

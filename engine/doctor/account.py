@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.config import Config
+from engine.owner import keeper
 
 UNIT = Path("/etc/systemd/system/jauge.service")
 """Where docs/operations.md has the unit put."""
@@ -35,7 +36,7 @@ class Account(Struct, frozen=True):
 
     def writes(self, path: Path) -> bool:
         """Whether it may write a file, or make one in a folder; False when there is none."""
-        return self._may(path, os.W_OK | (os.X_OK if path.is_dir() else 0))
+        return self._may(path, os.W_OK | (os.X_OK if is_folder(path) else 0))
 
     @contextmanager
     def acting(self) -> Iterator[None]:
@@ -81,6 +82,8 @@ def account_of(config: Config, pid: int) -> Account:
         if path is not None:
             try:
                 return account(path.stat().st_uid)
+            except PermissionError:
+                return account(keeper(path))
             except OSError:
                 continue
     if os.geteuid() == 0:
@@ -97,6 +100,20 @@ def account(user: int) -> Account:
     except KeyError:
         return Account(user, user, frozenset(), str(user))
     return Account(user, entry.pw_gid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)), entry.pw_name)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False where this account may not look."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False where this account may not look."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
 
 
 def owner(path: Path) -> str:

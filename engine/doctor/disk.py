@@ -61,7 +61,7 @@ def disk(site: Site) -> list[Finding]:
 
 def standing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there: where it would be made."""
-    while not folder.is_dir() and folder != folder.parent:
+    while not account.is_folder(folder) and folder != folder.parent:
         folder = folder.parent
     return folder.resolve()
 

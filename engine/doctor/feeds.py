@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.config import Feed
+from engine.doctor.account import is_folder
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
 from engine.metrics.snapshot import SILENT
@@ -42,7 +43,7 @@ def feeds(site: Site) -> list[Finding]:
 def _path(found: Findings, site: Site, feed: Feed, path: Path) -> None:
     place, account = f"feeds.{feed.name}", site.account
     if feed.listener in _MOVES:
-        if not path.is_dir():
+        if not is_folder(path):
             found.problem(place, "path-absent", f"{path}: there is no such folder", "make it, or correct path")
         elif not account.reads(path):
             found.problem(
@@ -58,11 +59,11 @@ def _path(found: Findings, site: Site, feed: Feed, path: Path) -> None:
     files = [
         file
         for one in map(Path, found_there)
-        for file in (sorted(one.iterdir()) if one.is_dir() and account.reads(one) else [one])
+        for file in (sorted(one.iterdir()) if is_folder(one) and account.reads(one) else [one])
     ]
     closed = [file for file in files if not account.reads(file)]
-    folder = path if path.is_dir() else path.parent
-    if feed.listener == "logs" and not folder.is_dir() and not set("*?[") & set(str(folder)):
+    folder = path if is_folder(path) else path.parent
+    if feed.listener == "logs" and not is_folder(folder) and not set("*?[") & set(str(folder)):
         what = f"{folder}: there is no such folder, and the engine does not start without it"
         found.problem(place, "path-absent", what, "make it, or correct path")
     elif not files:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from pathlib import Path
 from typing import Final
 
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
 from engine.errors import ConfigError
 from engine.ledger.ledger import known_keys
-from engine.ledger.schema import StoreError
+from engine.ledger.schema import StoreError, told
 from engine.privacy import PURPOSES, key_file, open_keys
 
 CODES: Final = {
     "key-missing": "A key is missing: with a store already there, the engine does not start. Put its backup back.",
     "key-wrong": "A key is not right: not the store's, of a wrong length, open to others, or unreadable. The mend is beside it.",
     "key-unseen": "The keys are another account's, and could not be looked at: run `jauge doctor` as that account.",
-    "store-unreadable": "The store is no store of Jauge, or one of a newer version: give the right one, or install that version.",
+    "store-unreadable": "The store is no store of Jauge, is damaged, or is one of a newer version: give the right one, put a backup back, or install that version.",
 }
 
 
@@ -34,14 +35,13 @@ def _keys(found: Findings, site: Site) -> None:
     try:
         known = known_keys(store) if os.access(store, os.R_OK, effective_ids=True) else {}
     except StoreError as error:
-        found.problem("store", "store-unreadable", str(error), "give the path of the right store")
+        found.problem("store", "store-unreadable", str(error), "or give the path of the right store")
         return
-    except sqlite3.Error:
-        found.problem(
-            "store", "store-unreadable", f"{store} cannot be opened", "is it a file, of the engine's account?"
-        )
+    except sqlite3.Error as error:
+        what = f"{store} {told(error) or 'cannot be opened'}"
+        found.problem("store", "store-unreadable", what, "or give the path of the right store")
         return
-    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+    if _closed(folder):
         do = f"run this as its account: runuser -u {site.account.name} -- jauge doctor ..."
         found.warning("keys", "key-unseen", f"{folder} may not be looked into from this account", do)
         return
@@ -59,3 +59,12 @@ def _keys(found: Findings, site: Site) -> None:
             found.problem(error.file, "key-wrong", error.message, error.mend)
         else:
             found.ok("keys", f"{folder}: those of the store" if known else f"{folder}: right, no store yet")
+
+
+def _closed(folder: Path) -> bool:
+    """Whether this account may not look into the folder, or into one above it."""
+    try:
+        folder.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return not os.access(folder, os.R_OK | os.X_OK, effective_ids=True)

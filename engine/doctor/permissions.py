@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct, structs
 
 from engine import secret
-from engine.doctor.account import mode, owner
+from engine.doctor.account import is_file, is_folder, mode, owner
 from engine.doctor.finding import Finding, Findings
 from engine.doctor.site import Site
 from engine.errors import ConfigError
@@ -87,7 +87,7 @@ def _configuration(found: Findings, site: Site) -> None:
 
 def _store(found: Findings, site: Site) -> None:
     store = site.config.store
-    files = [path for end in ("", "-wal", "-shm") if (path := store.with_name(store.name + end)).is_file()]
+    files = [path for end in ("", "-wal", "-shm") if is_file(path := store.with_name(store.name + end))]
     for path in files:
         if mode(path) & 0o077:
             what = f"others may read or change {path} (mode {mode(path):04o})"
@@ -96,7 +96,7 @@ def _store(found: Findings, site: Site) -> None:
             what = f"{path} belongs to {owner(path)}, the engine is {site.account.name}"
             found.problem("store", "store-owner", what, f"chown {site.account.name} {path}")
     for place, folder in site.folders().items():
-        if folder.is_dir() and mode(folder) & 0o022:
+        if is_folder(folder) and mode(folder) & 0o022:
             what = f"others may replace files in {folder} (mode {mode(folder):04o})"
             found.problem(place, "folder-open", what, f"chmod go-w {folder}")
     if files and not any(one.place == "store" and one.state == "problem" for one in found.all):

@@ -64,6 +64,27 @@ class StoreError(Exception):
     """The store cannot be used: says why and what to do; never a value from a message."""
 
 
+_DAMAGED: Final = (
+    "it is damaged: stop the engine, put the last backup back, then replay from before its hour (docs/operations.md)"
+)
+_MENDS: Final = {
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_NOTADB": _DAMAGED,
+    "SQLITE_CANTOPEN": "is it a file, in a folder that this account may use?",
+    "SQLITE_READONLY": "this account may not write it, or its disk is mounted read-only",
+    "SQLITE_FULL": "make room on its disk",
+    "SQLITE_IOERR": "look at the disk and at the system's journal (dmesg)",
+    "SQLITE_BUSY": "another process holds it: try again",
+}
+
+
+def told(error: sqlite3.Error) -> str:
+    """What SQLite says of a store that cannot be used (its code, never its words) and what to do; empty for a fault of the program."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    mends = [mend for code, mend in _MENDS.items() if name == code or name.startswith(f"{code}_")]
+    return f"cannot be used, {name} ({mends[0]})" if mends else ""
+
+
 class Lock:
     """One writer per store, held until closed or until the process ends, however it ends."""
 
@@ -104,10 +125,13 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: not a store of jauge ({error.sqlite_errorname})") from None
+        raise StoreError(
+            f"{path}: not a store of jauge ({error.sqlite_errorname}); name another file, or put a backup back"
+        ) from None
     if version > len(MIGRATIONS):
         raise StoreError(
-            f"{path}: made by a newer version of jauge (schema {version}, this one knows {len(MIGRATIONS)})"
+            f"{path}: made by a newer version of jauge (schema {version}, this one knows {len(MIGRATIONS)}): "
+            "install that version again, or put back the backup that was made before it"
         )
     return version
 
