@@ -283,12 +283,12 @@ class TestTrouble:
 
     def test_a_send_that_is_killed_keeps_its_message(self, place: Place) -> None:
         """kill -9 while the server thinks: the message that was sent is in the register, and its reply proves it."""
-        held = threading.Event()
+        held, killed = threading.Event(), threading.Event()
 
         def think(raw: bytes) -> None:
             place.dovecot.deliver(robot(raw))
             held.set()
-            time.sleep(2)
+            killed.wait(60)
 
         place.handler.taken = think
         with place.serve() as served:
@@ -297,6 +297,7 @@ class TestTrouble:
             assert held.wait(60)
             process.send_signal(signal.SIGKILL)
             process.communicate()
+            killed.set()
         (record,) = place.register.records()
         assert record.stage == "prepared"
         assert place.register.file(record, "sent.eml") == place.handler.mails[0][2]
@@ -316,7 +317,7 @@ class TestTrouble:
         place.dovecot.kill()
         place.dovecot.start()
         place.dovecot.deliver(robot(place.handler.mails[0][2]))
-        output, _ = second.communicate(timeout=90)
+        output, _ = second.communicate(timeout=100)
         assert second.returncode == 0, output
         (record,) = place.register.records()
         assert place.register.file(record, REPLY).startswith(b"From: Mon espace")
