@@ -56,6 +56,7 @@ def test_any_bytes(data: bytes) -> None:
         (OTHER.seal(b"x"), b"", "sealed-by-another-key"),
         (SEAL.seal(b"x", b"his"), b"lab", "seal-broken"),
     ],
+    ids=("nothing", "cut short", "cut by a byte", "another key", "another place"),  # a seal is never twice the same
 )
 def test_codes(sealed: bytes, about: bytes, code: str) -> None:
     """A cut seal, another key's and another entry's are told apart."""
