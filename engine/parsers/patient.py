@@ -29,7 +29,7 @@ CODES: Final[dict[str, str]] = {
     "ins-malformed": "The INS is not 15 characters of a matricule: check it at its source.",
     "ins-oid-missing": "The INS has no OID: its authority was taken from the name or the type. Send the OID.",
     "ins-root-unknown": "An identifier of type INS is under an authority that is not one of the INS: it was ignored.",
-    "ins-several": "Several INS of one authority in PID-3: the first was taken.",
+    "ins-several": "Several INS of one authority in PID-3: the first without an end (CX-8) was taken.",
     "ins-test": "The INS is under a test or demonstration authority: it does not count in production.",
     "ins-type-fhir": "The INS has a FHIR type (INS-NIR, INS-NIA ...): PAM-FR asks for INS. It was read all the same.",
     "ipp-missing": "PID-3 holds no patient number (type PI).",
@@ -67,11 +67,14 @@ NOBODY: Final = Numbers(ipp=None, ins=None, ins_root=INS_NONE, key_valid=False, 
 
 
 def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PID-3") -> Numbers:
-    """Read PID-3 (or MRG-1): the IPP and the INS. ``""`` is an erased identifier, never a value."""
+    """Read PID-3 (or MRG-1): the IPP and the INS. ``""`` is an erased identifier, never a value.
+
+    Of several that are alike the first is taken; one that has ended (CX-8) only when there is no other.
+    """
     flags: list[Flag] = []
-    typed: list[tuple[bool, bytes]] = []  # (own authority, pseudonym)
+    typed: list[tuple[bool, bool, bytes]] = []  # (foreign authority, ended, pseudonym)
     untyped: list[bytes] = []
-    found: list[tuple[int, str]] = []  # (authority of the INS, matricule)
+    found: list[tuple[int, bool, str]] = []  # (authority of the INS, ended, matricule)
     for repetition in encoding.repetitions(field):
         parts = encoding.components(repetition)
         value = encoding.value(parts[0])
@@ -79,10 +82,11 @@ def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PI
             continue
         kind = encoding.code(parts[4]) if len(parts) > 4 else ""
         authority = _authority(parts[3], encoding) if len(parts) > 3 else _NO_AUTHORITY
+        ended = len(parts) > 7 and bool(encoding.value(parts[7]))
         if kind in _INS_TYPES:
             root = _ins_root(kind, authority, flags, where)
             if root:
-                found.append((root, "".join(value.decode("utf-8", "replace").split()).upper()))
+                found.append((root, ended, "".join(value.decode("utf-8", "replace").split()).upper()))
                 if any(part.strip() for part in parts[6:8]):
                     flags.append(Flag("ins-dated", where))
         elif kind == "NH":
@@ -92,12 +96,12 @@ def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PI
             scope = context.scope(authority.name, authority.oid)
             pseudonym = context.pseudonym("ipp", scope, value)
             if kind:
-                typed.append((scope == context.domain, pseudonym))
+                typed.append((scope != context.domain, ended, pseudonym))
             else:
                 untyped.append(pseudonym)
     ipp: bytes | None = None
     if typed:
-        ipp = next((pseudonym for own, pseudonym in typed if own), typed[0][1])
+        ipp = min(typed, key=lambda one: one[:2])[2]
     elif len(untyped) == 1:
         ipp = untyped[0]
         flags.append(Flag("ipp-untyped", where))
@@ -105,8 +109,8 @@ def numbers(field: bytes, encoding: Encoding, context: Context, where: str = "PI
         flags.append(Flag("ipp-missing", where))
     if not found:
         return Numbers(ipp=ipp, ins=None, ins_root=INS_NONE, key_valid=False, flags=tuple(flags))
-    root, matricule = min(found, key=lambda one: one[0])
-    if len({number for of, number in found if of == root}) > 1:
+    root, _, matricule = min(found, key=lambda one: one[:2])
+    if len({number for of, _, number in found if of == root}) > 1:
         flags.append(Flag("ins-several", where))
     check = ins.check(matricule)
     if not check.well_formed:

@@ -71,6 +71,16 @@ def test_two_ins_of_one_authority_are_flagged() -> None:
     assert "ins-several" in flags
 
 
+def test_an_identifier_that_has_ended_comes_last() -> None:
+    """Of two INS of one authority, and of two IPP, the one without an end (CX-8) is taken; alone, an ended one is."""
+    other = NIR.replace("185", "285")
+    found, flags = identity(f"8^^^HX^PI^^20100101^20200101~{IPP}~{other}^^20100101^20200101~{NIR}")
+    assert (found.ins, found.ipp) == (pseudonym("ins", "", INS), pseudonym("ipp", DOMAIN, b"700001"))
+    assert {"ins-several", "ins-dated"} <= flags
+    found, _ = identity(f"8^^^HX^PI^^^20200101~{NIR}^^^20200101")
+    assert (found.ins, found.ipp) == (pseudonym("ins", "", INS), pseudonym("ipp", DOMAIN, b"8"))
+
+
 def test_a_corsican_matricule_is_one_in_either_case() -> None:
     """Letters are brought to upper case before the key and the pseudonym."""
     upper, _ = identity(f"{IPP}~192112B99900478^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS")
