@@ -45,14 +45,15 @@ def engine(tmp_path: Path) -> Iterator[RunningEngine]:
 
 def send(engine: RunningEngine, payload: bytes) -> bytes:
     """One message; its acknowledgement."""
-    with socket.create_connection(("127.0.0.1", engine.mllp), 30) as peer:
+    with socket.create_connection(("127.0.0.1", engine.mllp), 60) as peer:
         peer.sendall(b"\x0b" + payload + b"\x1c\r")
         return peer.recv(65_536)
 
 
 def wait_for(engine: RunningEngine, name: str, **labels: str) -> None:
     """Until a value of /metrics is not zero."""
-    for _ in range(200):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         if engine.metrics().get((name, frozenset(labels.items()))):
             return
         time.sleep(0.1)

@@ -22,7 +22,7 @@ def page(engine: RunningEngine) -> bytes:
 
 
 def _get(engine: RunningEngine, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{engine.http}{path}", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{engine.http}{path}", timeout=60) as answer:
         return bytes(answer.read())
 
 

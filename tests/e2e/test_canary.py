@@ -70,8 +70,8 @@ def test_no_mark_is_found_anywhere(tmp_path: Path) -> None:
         engine.start()
         answers = bytearray()
         messages = [marked(number, chance) for number in range(1, 1001)]
-        with socket.create_connection(("127.0.0.1", engine.mllp), timeout=30) as connection:
-            connection.settimeout(30)
+        with socket.create_connection(("127.0.0.1", engine.mllp), timeout=60) as connection:
+            connection.settimeout(60)
             for message in messages:
                 connection.sendall(b"\x0b" + message.replace(b"\x1c", b" ").replace(b"\x0b", b" ") + b"\x1c\r")
                 answer = b""

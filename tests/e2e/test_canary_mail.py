@@ -105,7 +105,7 @@ def test_no_mark_of_a_mail_is_found_anywhere(tmp_path: Path) -> None:
     )
     with RunningEngine(tmp_path, CONFIG.format(smtp=smtp)) as engine:
         engine.start()
-        with smtplib.SMTP("127.0.0.1", smtp, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", smtp, timeout=60) as client:
             sender, journal = f"{NAME.lower()}@ch-fictif.mssante.fr", ["journal@jauge.example"]
             for number in numbers:
                 answers += [client.sendmail(sender, journal, mail(number, chance)) for mail in (sending, receipt)]

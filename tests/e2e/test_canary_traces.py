@@ -118,10 +118,10 @@ def test_no_mark_of_a_trace_is_found_anywhere(tmp_path: Path) -> None:
             path = outside / "dumps" / f"{number}.tmp"
             path.write_bytes(capture(number, chance))
             path.rename(path.with_suffix(".mime"))
-        with socket.create_connection(("127.0.0.1", syslog), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", syslog), timeout=60) as connection:
             connection.sendall(audit_messages.frames(*(audit(number, chance) for number in numbers)))
         for number in numbers:
-            client = http.client.HTTPConnection("127.0.0.1", fhir, timeout=30)
+            client = http.client.HTTPConnection("127.0.0.1", fhir, timeout=60)
             client.request("POST", "/fhir", resource(number, chance), {"Content-Type": "application/fhir+json"})
             answer = client.getresponse()
             answers += str(answer.headers).encode() + answer.read()

@@ -78,7 +78,7 @@ class Running:
                 return
 
     def _get(self, path: str) -> str:
-        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return str(answer.read().decode())
 
     def send(self, envelopes: Sequence[Envelope]) -> None:

@@ -73,7 +73,7 @@ def status(engine: tuple[trustme.CA, int], path: str, authorization: str = "") -
     if authorization:
         request.add_header("Authorization", authorization)
     try:
-        with urllib.request.urlopen(request, timeout=30, context=context(authority)) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context(authority)) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -24,6 +24,12 @@ CATALOGUE = catalogue.load()
 STATE = {"ready": True}
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is no hostile client."""
+    monkeypatch.setattr(web, "MAX_SECONDS", 60.0)
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A server with the small snapshot."""

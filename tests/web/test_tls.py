@@ -48,6 +48,12 @@ def issue(folder: Path, authority: trustme.CA, name: str = "localhost") -> TlsSe
     return TlsSettings(certificate=folder / "server.pem", key=folder / "server.key")
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is no hostile client."""
+    monkeypatch.setattr(web, "MAX_SECONDS", 60.0)
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     """Who signs."""
@@ -81,7 +87,7 @@ def context(authority: trustme.CA) -> ssl.SSLContext:
 def ask(port: int, trust: ssl.SSLContext, path: str = "/healthz") -> tuple[bytes, str]:
     """The whole answer, and the common name of the server's certificate; raises when the end is not a clean goodbye."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
         trust.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as secure,
     ):
         secure.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
@@ -97,7 +103,7 @@ def ask(port: int, trust: ssl.SSLContext, path: str = "/healthz") -> tuple[bytes
 def raw(port: int, data: bytes) -> bytes:
     """What comes back to bytes without TLS."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection, contextlib.suppress(OSError):
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, contextlib.suppress(OSError):
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         while received := connection.recv(65_536):
@@ -192,7 +198,7 @@ class TestHostile:
         """Silent, or in crumbs: the handshake has one deadline, and the connection is closed."""
         monkeypatch.setattr(web, "MAX_SECONDS", 0.3)
         for crumbs in (b"", b"\x16\x03\x01\x02\x00" + b"\x00" * 200):
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 with contextlib.suppress(OSError):
                     for byte in crumbs:
                         connection.sendall(bytes((byte,)))
@@ -203,11 +209,11 @@ class TestHostile:
 
     def test_who_does_not_read_is_left(self, port: int, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer has one deadline as a whole: reading a little now and then does not extend it."""
-        monkeypatch.setattr(web, "MAX_SECONDS", 0.5)
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
             context(authority).wrap_socket(plain, server_hostname="127.0.0.1") as secure,
         ):
+            monkeypatch.setattr(web, "MAX_SECONDS", 0.5)  # of the answer; not of the handshake
             secure.sendall(b"GET /huge HTTP/1.0\r\n\r\n")
             count = 0
             with contextlib.suppress(OSError):
@@ -221,7 +227,7 @@ class TestHostile:
     def test_gone_in_the_middle(self, port: int, authority: trustme.CA) -> None:
         """A reset during the handshake or the answer costs nothing to the next one."""
         for data in (b"\x16\x03\x01", b""):
-            connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+            connection = socket.create_connection(("127.0.0.1", port), timeout=60)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.sendall(data)
             connection.close()
@@ -232,12 +238,12 @@ class TestHostile:
     ) -> None:
         """Who holds its places is turned away; another address is still served."""
         monkeypatch.setattr(web, "MAX_OF_PEER", 2)
-        idle = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(2)]
+        idle = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(2)]
         assert raw(port, b"") == b""
         with pytest.raises(OSError, match=r"."):
             ask(port, context(authority))
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=30, source_address=("127.0.0.2", 0)) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=60, source_address=("127.0.0.2", 0)) as plain,
             context(authority).wrap_socket(plain, server_hostname="127.0.0.1") as secure,
         ):
             secure.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
@@ -276,4 +282,4 @@ class TestHostile:
             with pytest.raises(ssl.SSLError):
                 ask(port, ssl.create_default_context())
             assert ask(port, context(authority), "/CANARY")[0].startswith(b"HTTP/1.0 404 ")
-            assert process.communicate(timeout=30) == (b"", b"")
+            assert process.communicate(timeout=60) == (b"", b"")
