@@ -9,10 +9,12 @@ the lines of a traceback. Libraries (asyncio prints the arguments of a callback 
 from __future__ import annotations
 
 import builtins
+import errno
 import ipaddress
 import logging
 import os
 import re
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
@@ -60,6 +62,7 @@ _PLACE: Final = re.compile(
     r"|Z[A-Z][A-Z0-9])(\[\d{1,6}\])?(-\d{1,3}(\.\d{1,3}){0,2}(\[\d{1,4}\])?)?|(byte|line|part|entry) \d{1,12}|field [a-z0-9_]{1,20}|line|message|file"
 )
 _VERSION: Final = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}([a-z]{1,4}\d{0,6})?")
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{2,40}")
 _TYPE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 _BIGGEST: Final = 10**12
 """Counts, bytes and epoch seconds are smaller; an INS (13 or 15 digits) is not."""
@@ -201,7 +204,16 @@ def _exception(exc_info: Any) -> BaseException | None:
 def _type(error: BaseException) -> str:
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return name if _TYPE.fullmatch(name) else "exception"
+    return name + _code(error) if _TYPE.fullmatch(name) else "exception"
+
+
+def _code(error: BaseException) -> str:
+    """What the system or SQLite calls it, where the type alone says nothing: `` ENOSPC``, `` SQLITE_FULL``."""
+    if isinstance(error, sqlite3.Error):
+        found = str(getattr(error, "sqlite_errorname", ""))
+    else:
+        found = errno.errorcode.get(error.errno or 0, "") if type(error) is OSError else ""
+    return f" {found}" if _CODE.fullmatch(found) else ""
 
 
 def _frames(traceback: TracebackType | None) -> list[str]:

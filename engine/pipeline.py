@@ -106,6 +106,7 @@ class Pipeline:
         self._most = batch
         self._published_at = 0.0
         self._retry_at = 0.0
+        self._postponed = False
         self._swept = 0
         self._recounts: queue.SimpleQueue[Callable[[], Recount]] = queue.SimpleQueue()
         self._begin: Callable[[], Recount] | None = None
@@ -257,9 +258,10 @@ class Pipeline:
         done = 0
         try:
             done = self._ledger.fold(limit)
+            self._postponed = False
         except (sqlite3.Error, OSError) as error:
-            _log.error("fold-postponed", error=error)
-            self._retry_at = now + _RETRY
+            if self._postpone():
+                _log.error("fold-postponed", error=error)
         except Exception as error:  # noqa: BLE001  # a message that cannot be counted must not stop the others
             _log.error("fold-failed", error=error)
             self._isolate()
@@ -286,11 +288,18 @@ class Pipeline:
                 self._recounting = None
                 _log.info("recounted")
         except (sqlite3.Error, OSError) as error:
-            _log.error("recount-postponed", error=error)
-            self._retry_at = now + _RETRY
+            if self._postpone():
+                _log.error("recount-postponed", error=error)
         except Exception as error:  # noqa: BLE001  # the next start recounts everything
             _log.error("recount-failed", error=error)
             self._recounting = self._begin = None
+
+    def _postpone(self) -> bool:
+        """The store cannot be written: what can wait is tried again in a moment. Whether to tell it: once, for the log may be on the same full disk."""
+        first = not self._postponed
+        self._postponed = True
+        self._retry_at = time.monotonic() + _RETRY
+        return first
 
     def _isolate(self) -> None:
         """Fold one by one up to the message that cannot be folded, and put it aside: first kept, then taken out."""
@@ -307,8 +316,8 @@ class Pipeline:
                     self._ledger.skip()
                     return
         except (sqlite3.Error, OSError) as error:
-            _log.error("fold-postponed", error=error)
-            self._retry_at = time.monotonic() + _RETRY
+            if self._postpone():
+                _log.error("fold-postponed", error=error)
 
     def _show(self) -> None:
         now = time.monotonic()

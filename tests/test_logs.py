@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import errno
 import gc
 import io
 import json
 import logging
 import re
+import sqlite3
 import sys
 import threading
 import warnings
@@ -210,6 +212,14 @@ class TestExceptions:
         assert line["causes"] == ["engine.errors.ConfigError"]
         assert re.fullmatch(r"engine/inventory\.py:\d+:load", line["at"][0])  # type: ignore[index]
         assert NAME not in out.getvalue()
+
+    def test_the_name_that_the_system_gives_to_an_error(self, out: io.StringIO) -> None:
+        """A type alone does not tell a full disk from a locked store: SQLite's and the system's own names do, and hold no value."""
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            sqlite3.connect("/dev/null/none")
+        structlog.get_logger().error("store-unavailable", error=raised.value)
+        structlog.get_logger().error("store-unavailable", error=OSError(errno.EIO, NAME))
+        assert [line["error"] for line in lines(out)] == ["sqlite3.OperationalError SQLITE_CANTOPEN", "OSError EIO"]
 
     @pytest.mark.parametrize(
         "way", ["exc_info=True", "exc_info=error", "tuple", "error=error", "error=name", "exception"]

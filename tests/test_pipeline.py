@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from engine.feed import Feed
 from engine.ledger import tallies
@@ -141,6 +142,28 @@ async def test_a_message_that_cannot_be_taken_out_leaves_no_transaction_open(tmp
     ledger.skip()
     assert ledger.fold(10) == 2
     ledger.close()
+
+
+async def test_a_full_disk_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counting waits and tries again, in silence: the log is often on the same disk. It goes on by itself."""
+    monkeypatch.setattr("engine.pipeline._RETRY", 0.01)
+    tries = 0
+    async with running(tmp_path) as (pipeline, ledger):
+        fold = ledger.fold
+
+        def full(limit: int) -> int:
+            nonlocal tries
+            tries += 1
+            if tries < 10:
+                raise sqlite3.OperationalError
+            return fold(limit)
+
+        with structlog.testing.capture_logs() as lines:
+            ledger.fold = full  # type: ignore[method-assign]
+            assert (await pipeline.accept(adt(1), "his")).status == "accepted"
+            await folded(ledger)
+    assert [line["event"] for line in lines].count("fold-postponed") == 1
+    assert tries >= 10
 
 
 async def test_a_control_id_used_again_is_a_new_message(tmp_path: Path) -> None:

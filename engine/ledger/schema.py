@@ -70,7 +70,7 @@ _DAMAGED: Final = (
 _MENDS: Final = {
     "SQLITE_CORRUPT": _DAMAGED,
     "SQLITE_NOTADB": _DAMAGED,
-    "SQLITE_CANTOPEN": "is it a file, in a folder that this account may use?",
+    "SQLITE_CANTOPEN": "is it a file, in a folder that this account may write in, on a disk that is not mounted read-only?",
     "SQLITE_READONLY": "this account may not write it, or its disk is mounted read-only",
     "SQLITE_FULL": "make room on its disk",
     "SQLITE_IOERR": "look at the disk and at the system's journal (dmesg)",
@@ -125,9 +125,9 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise StoreError(
-            f"{path}: not a store of jauge ({error.sqlite_errorname}); name another file, or put a backup back"
-        ) from None
+        if error.sqlite_errorname != "SQLITE_NOTADB":
+            raise
+        raise StoreError(f"{path}: not a store of jauge; name another file, or put a backup back") from None
     if version > len(MIGRATIONS):
         raise StoreError(
             f"{path}: made by a newer version of jauge (schema {version}, this one knows {len(MIGRATIONS)}): "
