@@ -10,7 +10,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -311,12 +310,9 @@ def test_the_engine_starts_and_counts(tmp_path: Path) -> None:
     with RunningEngine(folder, text.replace("{", "{{").replace("}", "}}")) as engine:
         engine.http, engine.mllp = web, mllp
         engine.start()
-        with socket.create_connection(("127.0.0.1", mllp), 30) as peer:
+        with socket.create_connection(("127.0.0.1", mllp), 60) as peer:
             peer.sendall(b"\x0b" + adt(1) + b"\x1c\r")
             assert b"MSA|AA" in peer.recv(65_536)
-        for _ in range(100):
-            if engine.value("jauge_messages_received_total", feed="his") == 1:
-                break
-            time.sleep(0.1)
+        engine.settle()
         assert engine.value("jauge_messages_received_total", feed="his") == 1
         assert engine.stop() == 0

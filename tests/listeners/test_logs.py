@@ -174,7 +174,7 @@ class TestPositions:
         await harness.start(pipeline)
         harness.write("one", "two", "three")
         await until(lambda: harness.lines.count("two") >= 3)
-        assert harness.offset() == 4
+        await until(lambda: harness.offset() == 4)
         pipeline.receipt = lambda payload: ACCEPTED
         await until(lambda: harness.offset() == 14)
         assert harness.lines[-2:] == ["two", "three"]
@@ -212,6 +212,7 @@ class TestPositions:
         await harness.start(FakePipeline())
         harness.write("CANARI 285017511867881")
         await until(lambda: harness.offset() > 0)
+        await harness.stop()
         file = harness.state / "test.json"
         assert b"CANARI" not in file.read_bytes()
         assert b"285017511867881" not in file.read_bytes()
