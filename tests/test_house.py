@@ -291,6 +291,7 @@ class TestTree:
             f"{path.relative_to(ROOT)}: {match.group().decode()}"
             for path in files()
             if path != Path(__file__).resolve()
+            and path.suffix != ".png"  # compressed: any letters come there by chance
             for match in re.finditer(b"|".join(words), path.read_bytes())
         ]
         assert not found
