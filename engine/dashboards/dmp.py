@@ -132,8 +132,8 @@ def _codes() -> Json:
         sort=("Envois", True),
         overrides=[
             p.override("Code", mappings=p.words(w.refusals())),
-            p.override("Établissement", custom__width=150),
-            p.hidden("FINESS"),
+            p.override("Établissement", custom__width=215),
+            *p.hidden("FINESS"),
         ],
         nothing="aucun refus",
     )

@@ -172,8 +172,8 @@ def _refused() -> Json:
         sort=("Sujets", True),
         overrides=[
             p.override("Code", mappings=p.words(w.refusals())),
-            p.override("Établissement", custom__width=150),
-            p.hidden("FINESS"),
+            p.override("Établissement", custom__width=215),
+            *p.hidden("FINESS"),
         ],
         nothing="aucun refus",
     )
@@ -191,19 +191,22 @@ def _establishments() -> Json:
         "Les établissements ne sont jamais additionnés : un groupement regarde la liste, et le plus bas. Valeur officielle : ce que dit le "
         "programme d’un indicateur par oui ou non, quand le site l’a recopié (official_values).",
         {"name": "Établissement", "establishment": "FINESS", "instance": "Moteur"},
-        Column("Taux", each(q.ratio(_THIS)), "percentunit", 90, {"decimals": 1}),
-        Column("Cible", each(q.goal(_THIS)), "percentunit", 80, {"decimals": 0}),
-        Column("Numérateur", f.named(each(f"jauge_indicator_numerator{{{_ONE}}}")), "locale", 110),
-        Column("Dénominateur", each(f"jauge_indicator_denominator{{{_ONE}}}"), "locale", 120),
+        Column("Taux", each(q.ratio(_THIS)), "percentunit", 75, {"decimals": 1}),
+        Column("Cible", each(q.goal(_THIS)), "percentunit", 65, {"decimals": 0}),
+        Column("Numérateur", f.named(each(f"jauge_indicator_numerator{{{_ONE}}}")), "locale", 95),
+        Column("Dénominateur", each(f"jauge_indicator_denominator{{{_ONE}}}"), "locale", 110),
         Column(
             "Officiel",
             each(f"jauge_official_value{{{f.SITE}, {_THIS}}}"),
             "none",
-            100,
+            80,
             {"mappings": w.YES, "custom.cellOptions": p.SOLID_CELL},
         ),
         sort=("Taux", False),
-        overrides=[p.override("Moteur", links=[p.link("L’explication, sur la page du moteur", explained, blank=True)])],
+        overrides=[
+            p.override("Établissement", links=[p.link("L’explication, sur la page du moteur", explained, blank=True)]),
+            *p.hidden("FINESS", "Moteur"),
+        ],
     )
 
 
@@ -217,12 +220,16 @@ def _variants() -> Json:
         "Ses autres lectures",
         "Les variantes de l’indicateur, publiées sous leur propre nom : autre preuve, autre dénominateur. Elles n’ont pas de cible officielle.",
         {"indicator": "Variante", "title": "Libellé"},
-        Column("Taux", q.titled(q.ratio(which)), "percentunit", 90, {"decimals": 1}),
-        Column("Numérateur", f.named(each(f"jauge_indicator_numerator{{{f.WINDOW}, {which}}}")), "locale", 110),
-        Column("Dénominateur", each(f"jauge_indicator_denominator{{{f.WINDOW}, {which}}}"), "locale", 120),
+        Column("Taux", q.titled(q.ratio(which)), "percentunit", 75, {"decimals": 1}),
+        Column("Numérateur", f.named(each(f"jauge_indicator_numerator{{{f.WINDOW}, {which}}}")), "locale", 95),
+        Column("Dénominateur", each(f"jauge_indicator_denominator{{{f.WINDOW}, {which}}}"), "locale", 110),
         last={"name": "Établissement", "establishment": "FINESS", "instance": "Moteur"},
         sort=("Variante", False),
-        overrides=[p.override("Variante", custom__width=120), p.hidden("FINESS")],
+        overrides=[
+            p.override("Variante", custom__width=120),
+            p.override("Établissement", custom__width=215),
+            *p.hidden("FINESS", "Moteur"),
+        ],
         nothing="aucune variante",
     )
 

@@ -26,11 +26,9 @@ _LINKS: Final = [
             )
         ],
     ),
-    p.override("Établissement", custom__width=150),
-    p.hidden("FINESS"),
     p.override(
-        "Moteur",
-        custom__width=130,
+        "Établissement",
+        custom__width=215,
         links=[
             p.link(
                 "L’explication, sur la page du moteur",
@@ -39,6 +37,7 @@ _LINKS: Final = [
             )
         ],
     ),
+    *p.hidden("FINESS", "Moteur"),
 ]
 
 
@@ -181,7 +180,7 @@ def _table() -> Json:
             "État",
             each(f"{ratio} >= bool {goal}"),
             "none",
-            130,
+            120,
             {"mappings": w.MET, "custom.cellOptions": p.SOLID_CELL},
         ),
         Column("Cible", f.named(each(goal)), "percentunit", 70, {"decimals": 0}),
@@ -192,12 +191,12 @@ def _table() -> Json:
             95,
             {"decimals": 1, "thresholds": p.steps(BAD, (0, GOOD)), "custom.cellOptions": p.TEXT_CELL},
         ),
-        Column("À regagner", each(q.to_win(_ALL)), "locale", 100),
+        Column("À regagner", each(q.to_win(_ALL)), "locale", 90),
         Column(
             "Fin de mois",
             each(f"jauge_indicator_projected_ratio{{{f.SITE}, {_ALL}}}"),
             "percentunit",
-            100,
+            90,
             {"decimals": 1},
         ),
         last=_LAST,
@@ -232,16 +231,16 @@ def _lost(catalogue: Catalogue) -> Json:
     return p.table(
         "Où se perdent les points",
         "Les douze motifs qui coûtent le plus : part du dénominateur, en points, et sujets concernés. Ce qu’il faut faire pour chacun est sur "
-        "la page du moteur (colonne Moteur).",
+        "la page du moteur (colonne Établissement).",
         {"indicator": "Indicateur", "reason": "Motif"},
         Column(
             "Points perdus",
             f.named(worst),
             "suffix: pts",
-            190,
+            170,
             {"decimals": 1, "min": 0, "max": 100, "color": p.fixed(BAD), "custom.cellOptions": p.BAR_CELL},
         ),
-        Column("Sujets", f"{missed} and {worst}", "locale", 80),
+        Column("Sujets", f"{missed} and {worst}", "locale", 70),
         last=_LAST,
         sort=("Points perdus", True),
         overrides=[p.override("Motif", mappings=p.words(w.reasons(catalogue))), *_LINKS],

@@ -64,9 +64,9 @@ def override(name: str, *, pattern: bool = False, **properties: Any) -> Json:
     }
 
 
-def hidden(title: str) -> Json:
-    """A column of which only the links of its row make use. Grafana knows it since 12.2; before, it shows the column."""
-    return override(title, custom__hideFrom__viz=True)
+def hidden(*titles: str) -> list[Json]:
+    """Columns of which only the links of their row make use. Grafana knows it since 12.2; before, it shows them, narrow."""
+    return [override(title, custom__hideFrom__viz=True, custom__width=100) for title in titles]
 
 
 def fixed(colour: str) -> Json:
