@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -19,8 +20,10 @@ import pytest
 import yaml
 
 from engine import cli, service
+from engine.facts import HL7, TRACES
 from engine.metrics.families import FAMILIES
 from engine.page import markdown
+from engine.privacy import PURPOSES
 from tests.test_house import ROOT, files
 
 PAGES = files(".md")
@@ -216,6 +219,72 @@ class TestCommands:
         assert wrong(["ps41", "send", "--dry"]) == "no option --dry"
         line = "runuser -u jauge -- /opt/jauge/.venv/bin/jauge rates --config x > y && scripts/test -x"
         assert [words[0].rpartition("/")[2] for words in invocations(line)] == ["jauge", "test"]
+
+
+_NUMBERS = {
+    word: number
+    for words in (
+        "zero one two three four five six seven eight nine ten",
+        "zéro un deux trois quatre cinq six sept huit neuf dix",
+    )
+    for number, word in enumerate(words.split())
+}
+
+
+def counted() -> Iterator[tuple[str, str, int]]:
+    """Each number of things that a page tells: the page, where the number stands in it, how many things there are."""
+    alerts = sum(
+        "alert" in rule
+        for file in (ROOT / "config" / "prometheus").glob("*.yml")
+        for group in yaml.safe_load(file.read_text(encoding="utf-8")).get("groups", ())
+        for rule in group["rules"]
+    )
+    yield "README.md", r"\*\*(\w+) alerts\*\*", alerts
+    dashboards = len(list((ROOT / "config" / "grafana").rglob("*.json")))
+    yield "README.md", r"\*\*(\w+) dashboards\*\*", dashboards
+    yield "docs/grafana.md", r"(\w+) dashboards, in French", dashboards
+    questions = len(re.findall(r'= ask\("', (ROOT / "engine" / "cli_site.py").read_text(encoding="utf-8")))
+    for page, place in (
+        ("README.md", r"# (\w+) questions;"),
+        ("docs/commands.md", r"asks (\w+) questions"),
+        ("docs/operations.md", r"asks (\w+) questions"),
+        ("docs/fr/installer.md", r"(\w+) questions \(en anglais\)"),
+    ):
+        yield page, place, questions
+    for page, place in (
+        ("docs/operations.md", r"(\w+) small files, mode 0400"),
+        ("docs/fr/exploiter.md", r"(\w+) petits fichiers"),
+        ("docs/fr/exploiter.md", r"(\w+) fichiers de 32 octets"),
+        ("docs/fr/donnees-personnelles.md", r"`keys`, (\w+) fichiers"),
+    ):
+        yield page, place, len(PURPOSES)
+    yield "docs/rules.md", r"reaches Jauge by (\w+) traces", len(set(TRACES) - {HL7})
+    ps41 = (DOCS / "fr" / "ps41.md").read_text(encoding="utf-8")
+    yield "docs/fr/ps41.md", r"## En (\w+) commandes", _FENCE.findall(ps41)[0][1].count("jauge ")
+    packages = json.loads((ROOT / "tests" / "node" / "package.json").read_text(encoding="utf-8"))
+    yield "README.md", r"(\w+) packages of npm", len(packages["devDependencies"])
+    for name, place, source in (
+        ("crash", r"\((\w+) kills under load\)", r"KILLS = ([\d_]+)"),
+        ("truth", r"([\d,]+) stays with every way", r"Hospital\(1, ([\d_]+)"),
+        ("canary", r"([\d,]+) messages with marked", r'feed="his"\) == ([\d_]+)'),
+    ):
+        said = re.search(source, (ROOT / "tests" / "e2e" / f"test_{name}.py").read_text(encoding="utf-8"))
+        assert said, name
+        yield "README.md", place, int(said[1])
+
+
+class TestCounts:
+    """A number of things is how many there are."""
+
+    def test_as_many_as_there_are(self) -> None:
+        """What a page says, in digits or in a word, is what is found where the things are."""
+        said = {}
+        for page, place, count in counted():
+            found = re.search(place, (ROOT / page).read_text(encoding="utf-8"))
+            word = found[1].replace(",", "").lower() if found else "nothing"
+            if word != str(count) and _NUMBERS.get(word) != count:
+                said[page, place] = f"{word}, and there are {count}"
+        assert not said
 
 
 class Site(HTMLParser):
