@@ -191,18 +191,18 @@ class _Checker:
             if named or xdm.looks_like(data):
                 yield self._archive(name, data)
             return
-        known = formats.of(data)
+        known, plain = formats.opened(data)
         if known is mail.FORMAT:
-            for raw in known.split(data):
+            for raw in known.split(plain):
                 yield self._mail(name, raw)
         elif known is not hl7.FORMAT:
-            for raw in known.split(data):
+            for raw in known.split(plain):
                 yield self._trace(name, raw, known.name, formats.parse)
-        elif _XML.match(charset.utf8(data[:512])):
+        elif _XML.match(plain[:512]):
             yield self._lone(name, data)
-        elif _HL7.search(charset.utf8(data[:_HEAD])):
+        elif _HL7.search(plain, 0, _HEAD):
             empty = True
-            for raw in batch.split(data):
+            for raw in batch.split(plain):
                 empty = False
                 found = self._message(name, raw)
                 if not found.ok and not _HL7.search(raw) and _prose(raw):

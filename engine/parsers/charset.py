@@ -40,6 +40,7 @@ _NAMES: Final = {
     "CP1252": "cp1252",
 }
 _PUNCTUATION: Final = re.compile(r"[^A-Z0-9]")
+_DECLARED: Final = re.compile(rb"""\A(\s*<\?xml\b[^>?]{0,64}?encoding\s*=\s*["'])[\w.:-]{1,40}""")
 _WINDOWS: Final = re.compile(rb"[\x80-\x9f]")
 
 FALLBACK: Final = (Flag("charset-fallback", "MSH-18"),)
@@ -48,9 +49,13 @@ UNKNOWN: Final = (Flag("charset-unknown", "MSH-18"),)
 
 
 def utf8(data: bytes) -> bytes:
-    """What begins with the byte order mark of UTF-16, in UTF-8 and without the mark; anything else as it is. Never raises."""
+    """What begins with the byte order mark of UTF-16, in UTF-8 and without the mark; anything else as it is. Never raises.
+
+    An XML declaration then says UTF-8.
+    """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace").encode("utf-8", "replace")
+        text = data.decode("utf-16", "replace").encode("utf-8", "replace")
+        return _DECLARED.sub(rb"\1UTF-8", text, count=1)
     return data
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine.errors import ParseError
-from engine.parsers import atna, fhir, hl7, mail, syslog, xds
+from engine.parsers import atna, charset, fhir, hl7, mail, syslog, xds
 from engine.parsers.context import Context
 from engine.parsers.format import HEAD, Format
 from engine.parsers.parsed import Parsed
@@ -17,8 +17,17 @@ FORMATS: Final[tuple[Format, ...]] = (hl7.FORMAT, atna.FORMAT, syslog.FORMAT, ma
 
 def of(payload: bytes) -> Format:
     """The format of a payload; HL7's when nobody recognises it."""
+    return opened(payload)[0]
+
+
+def opened(payload: bytes) -> tuple[Format, bytes]:
+    """The format of a payload, and the payload as its parser reads it: in UTF-8 when it was saved in UTF-16."""
     head = payload[:HEAD]
-    return next((one for one in FORMATS if one.recognises(head)), hl7.FORMAT)
+    found = next((one for one in FORMATS if one.recognises(head)), None)
+    if found is not None:
+        return found, payload
+    plain = charset.utf8(payload)
+    return (hl7.FORMAT if plain is payload else of(plain)), plain
 
 
 def parse(payload: bytes, context: Context) -> Parsed:
@@ -26,7 +35,8 @@ def parse(payload: bytes, context: Context) -> Parsed:
     if payload[:3] == b"MSH":  # the hot path
         return hl7.parse(payload, context)
     try:
-        return of(payload).parse(payload, context)
+        known, plain = opened(payload)
+        return known.parse(plain, context)
     except ParseError:
         raise
     except Exception:  # noqa: BLE001  # as in hl7.parse: the cause could hold a value
@@ -35,4 +45,7 @@ def parse(payload: bytes, context: Context) -> Parsed:
 
 def split(payload: bytes) -> Iterable[bytes]:
     """The messages of a payload: itself, or those of a batch; maybe none."""
-    return (payload,) if payload[:3] == b"MSH" else of(payload).split(payload)
+    if payload[:3] == b"MSH":
+        return (payload,)
+    known, plain = opened(payload)
+    return known.split(plain)

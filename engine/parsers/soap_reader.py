@@ -17,7 +17,7 @@ from engine.errors import ParseError
 
 CODES: Final[dict[str, str]] = {
     "soap-doctype": "A DOCTYPE is forbidden in SOAP and is never expanded; look at who sends this.",
-    "soap-encoding": "The XML is not of the encoding it declares, or in UTF-16 or UTF-32; SOAP is read in UTF-8.",
+    "soap-encoding": "The XML is not of the encoding it declares, or in UTF-32, or in UTF-16 without byte order mark; SOAP is read in UTF-8.",
     "soap-entity": "An entity that XML does not define; write the character itself.",
     "soap-malformed": "The XML of the message is not well-formed at this byte, or the payload is no XML.",
     "soap-too-deep": "Elements are nested deeper than 256; no SOAP message of XDS is.",
