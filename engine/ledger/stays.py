@@ -15,7 +15,7 @@ from engine.facts import Movement
 
 _OPEN: Final = frozenset({"A01", "A04"})
 _CLASS: Final = frozenset({"A06", "A07"})
-_MOVE: Final = frozenset({"A02", "A08", "A54", "A21", "A22"})
+_MOVE: Final = frozenset({"A02", "A08", "A54", "A21", "A22", "Z80", "Z84"})
 _CLOSE: Final = "A03"
 _PLAN: Final = "A05"
 # A cancelling event and what it cancels (PAM-FR 2.2).
@@ -27,6 +27,8 @@ _CANCELS: Final = {
     "A52": frozenset({"A21"}),
     "A53": frozenset({"A22"}),
     "A55": frozenset({"A54"}),
+    "Z81": frozenset({"Z80"}),  # first versions of PAM-FR
+    "Z85": frozenset({"Z84"}),
     "A23": _OPEN,
 }
 # Announcements and trackings that change nothing of a stay.

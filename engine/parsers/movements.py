@@ -34,9 +34,11 @@ CODES: Final[dict[str, str]] = {
 }
 
 MOVES: Final = frozenset(
-    "A01 A02 A03 A04 A05 A06 A07 A11 A12 A13 A14 A15 A16 A21 A22 A25 A26 A27 A38 A52 A53 A54 A55 Z99".split(),
+    "A01 A02 A03 A04 A05 A06 A07 A11 A12 A13 A14 A15 A16 A21 A22 A25 A26 A27 A38 A52 A53 A54 A55 "
+    "Z80 Z81 Z84 Z85 Z99".split(),
 )
-"""Events that PAM-FR sends with ZBE: the message is a movement."""
+"""Events that PAM-FR sends with ZBE: the message is a movement. Z80 (another medical responsibility), Z84 (nursing) and their
+cancellations Z81 and Z85 are of its first versions; some hospitals still send them where the others send A02."""
 
 PROVING: Final = frozenset("A01 A02 A03 A04 A05 A06 A07 A11 A12 A13 Z99".split())
 """Those whose acknowledgement proves that an application receives the movements (P1.3, docs/rules.md section 5)."""

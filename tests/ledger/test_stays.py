@@ -164,6 +164,18 @@ def test_a_cancelled_transfer_was_not() -> None:
     assert stay.unit == "6268"
 
 
+@pytest.mark.parametrize(("event", "cancel"), [("Z80", "Z81"), ("Z84", "Z85")])
+def test_a_change_of_responsibility_moves(event: str, cancel: str) -> None:
+    """The events of the first versions of PAM-FR change the UF like an A02, and are cancelled like one."""
+    moved = movement(event, "2026-03-04 10:00", 7, unit="NEW")
+    (stay,) = fold(A01, moved)
+    assert (stay.unit, stay.exit) == ("NEW", 0)
+    (stay,) = fold(A01, A03, moved)
+    assert (stay.units, stay.exit) == ({"6268", "NEW"}, A03.when)
+    (stay,) = fold(A01, moved, movement(cancel, "2026-03-04 10:00", 7, recorded="2026-03-04 11:00", original=event))
+    assert stay.unit == "6268"
+
+
 def test_a_leave_does_not_end_a_stay() -> None:
     """A21 and A22: still there."""
     (stay,) = fold(A01, movement("A21", "2026-03-03 10:00", 7), movement("A22", "2026-03-04 10:00", 8))

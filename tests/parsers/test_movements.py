@@ -250,6 +250,19 @@ def test_events_around_movements(event: str, content: str, moved: int) -> None:
         assert one(parsed, Movement).unit == "BLOC1"
 
 
+@pytest.mark.parametrize(
+    ("event", "action"), [("Z80", "INSERT"), ("Z81", "CANCEL"), ("Z84", "INSERT"), ("Z85", "CANCEL")]
+)
+def test_a_change_of_responsibility_is_a_movement(event: str, action: str) -> None:
+    """The events of the first versions of PAM-FR are read like an A02 or an A12, their ZBE included."""
+    parsed = parse(adt(event, PID, PV1, field(ZBE, 4, action)))
+    found = one(parsed, Movement)
+    like = one(parse(adt("A02", PID, PV1, field(ZBE, 4, action))), Movement)
+    assert (found.event, found.action) == (event, action)
+    assert (found.movement, found.when, found.unit, found.visit) == (like.movement, like.when, like.unit, like.visit)
+    assert one(parsed, Sent).content == "identity"  # it proves nothing of who receives the admissions
+
+
 def test_swapped_beds_move_two_patients() -> None:
     """An A17 has two groups."""
     second = field(PID, 3, "700002^^^HX^PI"), field(PV1, 19, "260004568")
