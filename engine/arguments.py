@@ -22,6 +22,9 @@ CANNOT_COMPARE: Final = 2
 WRONG_CONFIGURATION: Final = 3
 UNKNOWN: Final = 4
 
+INSTALLED: Final = Path("/etc/jauge/jauge.yaml")
+"""The configuration of the service (docs/operations.md)."""
+
 config_option = click.option(
     "--config",
     "-c",
@@ -29,7 +32,7 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
     envvar="JAUGE_CONFIG",
-    help="Configuration file (default: the shipped config/jauge.yaml; environment: JAUGE_CONFIG).",
+    help="Configuration file (default: /etc/jauge/jauge.yaml where it is, else the shipped config/jauge.yaml; environment: JAUGE_CONFIG).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -59,5 +62,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def path_of(config_path: Path | None) -> Path:
-    """The configuration to use: the one given, else the shipped one."""
+    """The configuration to use: the one given, else that of the service on this machine, else the shipped one."""
+    if config_path is None and INSTALLED.is_file():
+        return INSTALLED
     return config_path or shipped("jauge.yaml")

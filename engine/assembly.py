@@ -159,7 +159,7 @@ def read_store(config: Config) -> tuple[Ledger, Keys, Correspondents]:
     """The ledger, for reading only, and the directory of correspondents that it is judged with."""
     if not config.store.exists():
         raise StoreError(
-            f"{config.store}: there is no store here; start the engine once, or name another configuration"
+            f"{config.store}: there is no store here; start the engine once, or name another configuration than {config.file} (--config)"
         )
     keys = keys_of(config)
     found = correspondents_of(config, keys)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from engine import arguments
 from engine.cli import main
 from engine.ledger.schema import Lock
 from tests.messages import adt, stay
@@ -99,6 +100,17 @@ def test_a_stay_is_explained_without_any_number(site: Path) -> None:
         assert number not in json.dumps(found)
     assert "not_produced" in jauge("explain", "260000002", "-c", config).output
     assert jauge("explain", "999", "-c", config).exit_code == 4
+
+
+def test_the_configuration_of_the_service_is_the_default(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a server nobody types --config: what the service reads is taken, where there is one; else the shipped example."""
+    monkeypatch.delenv("JAUGE_CONFIG", raising=False)
+    monkeypatch.setattr(arguments, "INSTALLED", site / "nowhere.yaml")
+    assert arguments.path_of(None).samefile("config/jauge.yaml")
+    monkeypatch.setattr(arguments, "INSTALLED", site / "jauge.yaml")
+    assert arguments.path_of(None) == site / "jauge.yaml"
+    assert jauge("check-config").output == f"{site / 'jauge.yaml'}: right\n"
+    assert arguments.path_of(Path("other.yaml")) == Path("other.yaml")
 
 
 def test_one_engine_writes_to_a_store(site: Path) -> None:

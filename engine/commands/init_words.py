@@ -47,6 +47,11 @@ def _notes(answers: Answers) -> list[str]:
         notes.append(f"only this machine can send to {answers.listen}: for another one, change `host` of the feed his")
     if answers.behind_proxy:
         notes.append("whoever reaches the page without passing by your proxy reads everything: let nobody else in")
+    if answers.guarded:
+        copied = f"/etc/prometheus/{watchers.TOKEN}"
+        notes.append(
+            f"Prometheus has to read its token where you copy it: chgrp prometheus {copied} && chmod 640 {copied}"
+        )
     if answers.trace == "none":
         notes.append(
             "without a trace only the weaker rates move (DS1.1_sent ...): docs/traces.md says what else there is"

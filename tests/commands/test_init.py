@@ -159,6 +159,7 @@ def test_the_network_gets_a_password_a_token_and_a_certificate(tmp_path: Path) -
     """Secrets are for their owner alone, different, named in the configuration, and not shown."""
     folder = tmp_path / "s"
     result = jauge("init", folder, "--web", "0.0.0.0:9464", "--trace", "fhir")
+    assert "chgrp prometheus /etc/prometheus/jauge.token" in result.output
     assert result.exit_code == 0, result.stderr
     files = sorted((folder / "secrets").iterdir())
     assert [file.name for file in files] == ["fhir.token", "web.password", "web.token"]
