@@ -98,7 +98,10 @@ def ps41_evidence(config_path: Path | None, establishment: str, test: str, outpu
         sys.exit(UNKNOWN)
     for path in found[1]:
         click.echo(path)
-    sys.exit(0 if found[0].complete else FOUND_WRONG)
+    if found[0].complete:
+        return
+    click.echo("jauge: the proof is not complete yet; its PDF says what is missing", err=True)
+    sys.exit(FOUND_WRONG)
 
 
 @ps41.command("status")

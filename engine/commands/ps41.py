@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from engine import __version__
@@ -106,10 +105,11 @@ def show_message(prepared: Prepared, settings: Ps41, console: Console) -> None:
     for name, value in built.headers:
         console.print(f"{name}: {value}", highlight=False, markup=False)
     console.print(f"\n{built.body}", highlight=False, markup=False)
-    table = Table("Attachment", "Bytes", "SHA-256")
     for part in built.parts:
-        table.add_row(escape(f"  {part.name}" if part.inside else part.name), str(part.size), part.sha256)
-    console.print(table)
+        place = "  inside" if part.inside else "attached"
+        console.print(
+            f"{place:10} {part.name}, {part.size} bytes, SHA-256 {part.sha256}", highlight=False, markup=False
+        )
     remarks = ", ".join(built.checks)
     console.print(f"archive    read again: nothing wrong{f'; noted: {remarks}' if remarks else ''}", highlight=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -141,4 +142,5 @@ class TestSaid:
             "nothing wrong",
         ):
             assert words in done.output
+        assert re.search(r"^attached   IHE_XDM\.zip, \d+ bytes, SHA-256 [0-9a-f]{64}$", done.output, re.MULTILINE)
         assert not (config.parent / "var").exists()

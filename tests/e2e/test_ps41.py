@@ -216,7 +216,9 @@ class TestTheWay:
             assert place.jauge("send", "--yes").exit_code == 0
         assert place.jauge("watch", "--timeout", "60").exit_code == 0
         output = place.folder / "preuve"
-        assert place.jauge("evidence", "--output", str(output)).exit_code == 1
+        written = place.jauge("evidence", "--output", str(output))
+        assert written.exit_code == 1
+        assert "the proof is not complete yet; its PDF says what is missing" in written.output
         assert "Preuve incomplète" in pdf_text(output / "preuve-PS4.1-990000019.pdf")
         assert place.jauge("status").exit_code == 1
 
