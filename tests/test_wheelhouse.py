@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 pytestmark = [
-    pytest.mark.timeout(600),  # the first time, some fifty wheels come from PyPI
+    pytest.mark.timeout(900),  # the first time, some fifty wheels come from PyPI
     pytest.mark.skipif(not (ROOT / ".venv" / "bin" / "python").exists(), reason="needs .venv (scripts/setup)"),
 ]
 

@@ -55,7 +55,7 @@ class Sender(threading.Thread):
         self.acknowledged = 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_acknowledged_message_is_counted_once_over_fifty_kills(tmp_path: Path) -> None:
     """What was acknowledged before a kill is never sent again; what was not is. At the end nothing is missing or double."""
     chance = random.Random(50)

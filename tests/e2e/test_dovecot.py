@@ -310,14 +310,14 @@ def drill(
     return failures
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_dovecot_is_killed_twenty_times(tmp_path: Path, dovecot: Dovecot, authority: trustme.CA) -> None:
     """kill -9 of the whole server in the middle of a stream of mails: nothing is lost, nothing counts twice, nobody intervenes."""
     with engine_of(tmp_path, dovecot, authority) as engine:
         assert sum(drill(engine, dovecot, dovecot.kill, dovecot.start).values()) > KILLS // 2
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_engine_is_killed_twenty_times(tmp_path: Path, dovecot: Dovecot, authority: trustme.CA) -> None:
     """kill -9 of the engine in the middle of a stream of mails: each start goes on at the right place."""
     with engine_of(tmp_path, dovecot, authority) as engine:

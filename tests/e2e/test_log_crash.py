@@ -96,7 +96,7 @@ class Writer(threading.Thread):
                 time.sleep(0.006)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_line_of_a_growing_log_is_counted_once_over_twenty_kills(tmp_path: Path) -> None:
     """The engine is killed at any moment while the log grows and is rotated. At the end no line is missing, none counts twice."""
     chance = random.Random(20)

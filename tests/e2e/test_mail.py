@@ -15,7 +15,7 @@ from tests.e2e.hospital import measured
 TODAY = date(2026, 5, 20)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 async def test_mail_is_measured_to_the_unit_and_again_when_replayed(tmp_path: Path) -> None:
     """D6.3, DS4.1, DS4.2 and their second values are the truth, with their reasons; everything again, shuffled, changes nothing."""
     hospital = Hospital(1, 400, TODAY, mail=True)
@@ -27,7 +27,7 @@ async def test_mail_is_measured_to_the_unit_and_again_when_replayed(tmp_path: Pa
         await running.compare()
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("trace", "seed", "today", "count_test_ins"),
     [
@@ -47,7 +47,7 @@ async def test_any_order_of_the_mail_gives_the_truth(
         await running.compare()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_where_audit_messages_name_no_document_the_mail_is_still_the_truth(tmp_path: Path) -> None:
     """What is not known of the DMP does not touch what is known of the mail."""
     hospital = Hospital(2, 150, TODAY, trace="syslog", mail=True)

@@ -42,7 +42,7 @@ TLS = """\
     tls: {{certificate: server.pem, key: server.key, client_ca: %s}}
 """
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -211,7 +211,7 @@ def test_postfix_keeps_what_comes_while_the_engine_is_down(engine: RunningEngine
         closed(engine)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_killed_twenty_times(engine: RunningEngine) -> None:
     """kill -9 in the middle of the mail, twenty times: nothing is lost, nothing is counted twice."""
     chance = random.Random(4)

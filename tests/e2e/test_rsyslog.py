@@ -164,7 +164,7 @@ def test_a_relay_keeps_what_comes_while_the_engine_is_down(
     assert audit.returncode == 0, audit.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_killed_in_the_middle_of_a_stream_of_rsyslog(
     tmp_path: Path, engine: RunningEngine, authority: trustme.CA, rsyslog: str
 ) -> None:
@@ -197,7 +197,7 @@ def test_killed_in_the_middle_of_a_stream_of_rsyslog(
     assert audit.returncode == 0, audit.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_sender_that_sends_again_loses_nothing_and_counts_nothing_twice(
     engine: RunningEngine, authority: trustme.CA
 ) -> None:

@@ -97,7 +97,7 @@ def left(folder: Path) -> int:
     return sum(path.is_file() for path in folder.iterdir())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("after", ["move", "delete"])
 def test_captures_over_kills(tmp_path: Path, after: str) -> None:
     """Files come and are taken while the engine is killed again and again: each exchange is one submission with its answer."""
@@ -190,7 +190,7 @@ class Platform(threading.Thread):
             connection.close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_bundles_over_kills(tmp_path: Path) -> None:
     """Bundles and responses are posted while the engine is killed again and again: what was answered 200 is counted, once."""
     chance = random.Random(56)

@@ -18,7 +18,7 @@ TODAY = date(2026, 5, 20)
 NAMED: tuple[Trace, ...] = ("log", "capture", "fhir", "all")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("trace", NAMED)
 async def test_each_trace_gives_the_truth_and_again_when_shuffled(tmp_path: Path, trace: Trace) -> None:
     """Rates, attempts, answers, refusals by code and contradictions are the truth; everything again, shuffled, changes nothing."""
@@ -32,7 +32,7 @@ async def test_each_trace_gives_the_truth_and_again_when_shuffled(tmp_path: Path
         assert running.counted() == running.truth.submissions
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("trace", "seed", "today", "count_test_ins"),
     [
@@ -53,7 +53,7 @@ async def test_any_order_of_the_traces_gives_the_truth(
         assert running.counted() == running.truth.submissions
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_audit_messages_alone_bound_the_truth(tmp_path: Path) -> None:
     """They name patients, not documents: what was sent is the truth, and the true rates lie within what is measured."""
     hospital = Hospital(2, 400, TODAY, trace="syslog")
@@ -68,7 +68,7 @@ async def test_audit_messages_alone_bound_the_truth(tmp_path: Path) -> None:
         await running.compare()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_audit_messages_with_a_submission_set_in_the_hl7_messages_give_the_truth(tmp_path: Path) -> None:
     """An OBX that holds the submission set ties each audit message to its document: nothing is left to bounds."""
     hospital = Hospital(2, 400, TODAY, trace="syslog", set_ids=True)
@@ -79,7 +79,7 @@ async def test_audit_messages_with_a_submission_set_in_the_hl7_messages_give_the
         assert not any(rate.missed["not_named"] for rate in page.rates.values())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("options", [("all",), ("log",), ("syslog", "--set-ids")])
 def test_the_demonstration_of_a_trace_finds_the_truth(options: tuple[str, ...]) -> None:
     """``jauge demo --trace`` runs a real engine process on every transport, says that all is equal, and exits with 0."""
@@ -90,7 +90,7 @@ def test_the_demonstration_of_a_trace_finds_the_truth(options: tuple[str, ...]) 
     assert summary["received"] == summary["messages"] > 300
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_the_demonstration_of_audit_messages_alone_says_what_it_can_know() -> None:
     """Exit code 0 when the truth is within the bounds; it does not say that it is equal."""
     result = CliRunner().invoke(main, ["demo", "--stays", "40", "--seconds", "1", "--json", "--trace", "syslog"])

@@ -198,7 +198,7 @@ def _drawn(scene: Scene, end: float) -> None:
 _RATES = 'jauge_indicator_ratio{window="rolling", indicator!~".+_.+", indicator!~"D6.2|P4.3|PS3.2|PS4.1"}'
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_every_query_is_answered(tmp_path: Path) -> None:
     """With every value of every variable, as Grafana would ask: no query fails, every panel shows something when it is opened, and every
     query is answered for some choice, but for those that health leaves empty, which are answered where something is wrong.

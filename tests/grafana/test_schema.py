@@ -13,7 +13,7 @@ import pytest
 from tests.grafana import schema
 from tests.grafana.interpolation import boards
 
-pytestmark = [pytest.mark.skipif(bool(schema.missing()), reason=schema.missing()), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.skipif(bool(schema.missing()), reason=schema.missing()), pytest.mark.timeout(900)]
 
 
 def test_every_dashboard_and_panel_is_of_grafanas_types(tmp_path: Path) -> None:

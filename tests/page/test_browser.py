@@ -45,7 +45,7 @@ PATIENCE = 60_000  # ms
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
 ]
 
 
