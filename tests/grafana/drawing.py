@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,37 +22,9 @@ Ask = Callable[[Any, Values], Answer]
 
 _ZONE = ZoneInfo("Europe/Paris")
 _WIDTH, _HEIGHT, _GAP = 66, 30, 8
-_PALETTE = (
-    "#73bf69",
-    "#f2cc0c",
-    "#8ab8ff",
-    "#ff780a",
-    "#f2495c",
-    "#5794f2",
-    "#b877d9",
-    "#705da0",
-    "#37872d",
-    "#fade2a",
-)
+_PALETTE = "#73bf69 #f2cc0c #8ab8ff #ff780a #f2495c #5794f2 #b877d9 #705da0 #37872d #fade2a".split()
 
-STYLE = """
-* { box-sizing: border-box } body { margin: 0; background: #111217; color: #ccccdc; font: 13px/1.35 Inter, 'DejaVu Sans', sans-serif }
-header { padding: 10px 16px; display: flex; gap: 14px; align-items: center; flex-wrap: wrap } header h1 { font-size: 18px; margin: 0; color: #fff; font-weight: 500 }
-.made { margin-left: auto; color: #e69f00; border: 1px solid; border-radius: 3px; padding: 2px 8px; font-size: 12px }
-.variable { background: #22252b; border-radius: 3px; padding: 3px 8px } .variable b { color: #9fa7b3; font-weight: 400; margin-right: 6px }
-main { position: relative; margin: 0 16px } .panel { position: absolute; background: #181b1f; border: 1px solid #25272c; border-radius: 3px; overflow: hidden; display: flex; flex-direction: column }
-.panel h2 { font-size: 13px; font-weight: 500; margin: 0; padding: 6px 9px 2px; color: #fff; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; flex: none }
-.body { flex: 1; min-height: 0; padding: 4px 9px 6px; overflow: hidden; display: flex }
-.row { position: absolute; color: #fff; padding: 4px 0; font-weight: 500 } .nothing { margin: auto; color: #8e8e8e; font-size: 17px }
-.stats { display: flex; flex: 1; gap: 6px; align-items: stretch } .stats > div { flex: 1; border-radius: 3px; display: flex; flex-direction: column; justify-content: center; text-align: center; min-width: 0; overflow: hidden }
-.stats small { display: block; color: #9fa7b3; font-size: 12px; overflow: hidden; text-overflow: ellipsis } .stats b { font-weight: 500; white-space: nowrap }
-.bars { flex: 1; display: flex; flex-direction: column; justify-content: space-evenly; min-width: 0 } .bars div { min-height: 0 } .bars span { font-size: 12px } .bars .line { display: flex; align-items: center; gap: 8px; font-weight: 500 }
-.bars .line i { flex: 1; height: 12px; background: #22252b; border-radius: 2px; overflow: hidden } .bars .line i u { display: block; height: 100% } .bars .line b { width: 74px; font-weight: 500 }
-table { border-collapse: collapse; width: 100%; align-self: flex-start; table-layout: fixed } th { text-align: left; color: #6e9fff; font-weight: 500; font-size: 12px } td, th { padding: 4px 8px; border-bottom: 1px solid #25272c; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: 330px } td.n, th.n { text-align: right }
-.meter { display: inline-block; width: 90px; height: 10px; background: #22252b; margin-right: 6px; vertical-align: middle } .meter u { display: block; height: 100% }
-.graph { flex: 1; display: flex; flex-direction: column; min-width: 0 } .graph svg { flex: 1; min-height: 0; width: 100% } .legend { font-size: 11px; color: #9fa7b3; max-height: 74px; overflow: hidden } .legend span { margin-right: 14px; white-space: nowrap } .legend u { display: inline-block; width: 12px; height: 3px; margin: 0 5px 3px 0 }
-svg text { fill: #9fa7b3; font-size: 11px }
-"""
+STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
 class Series(Struct, frozen=True):
