@@ -172,6 +172,11 @@ def replay(paths: tuple[Path, ...], config_path: Path | None, feed: str | None) 
         )
     for status, n in sorted(counts.items()):
         click.echo(f"{status}: {n}")
+    if not counts:
+        click.echo("jauge: no message was found there", err=True)
+    elif counts.keys() & {"aside", "refused"}:
+        kinds = f"they were read as those of the feed {name}, another trace wants its own --feed"
+        click.echo(f"jauge: some could not be read: jauge check says why ({kinds})", err=True)
     sys.exit(FOUND_WRONG if counts.keys() & {"unavailable", "damaged", "incomplete"} else 0)
 
 

@@ -70,6 +70,19 @@ def test_an_archive_is_replayed_once_however_often_it_is_sent(site: Path) -> Non
     assert jauge("rates", "--json", "-c", config).output == first
 
 
+def test_an_archive_that_is_not_what_it_should_be_is_told(site: Path) -> None:
+    """Nothing in it, or what cannot be read, such as another trace without its feed: what to do next, and no value of it."""
+    config = replayed(site)
+    (site / "empty").mkdir()
+    assert "no message was found there" in jauge("replay", site / "empty", "-c", config).output
+    (site / "other.log").write_text("MARKED 2026-03-02 something else\n")
+    found = jauge("replay", site / "other.log", "-c", config).output
+    assert "aside: 1" in found
+    assert "jauge check says why (they were read as those of the feed his, another trace wants its own --feed)" in found
+    assert "MARKED" not in found
+    assert "jauge check" not in jauge("replay", site / "archive.hl7", "-c", config).output
+
+
 def test_rates_are_shown_with_reasons_and_applications(site: Path) -> None:
     """Three stays without letter; an application that never acknowledged, one without traffic."""
     config = replayed(site)
