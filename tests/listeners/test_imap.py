@@ -45,8 +45,9 @@ class TestConformance(Conformance):
 class TestMailbox:
     """Every mail once, and nothing changed on the server."""
 
-    async def test_nothing_is_changed(self, harness: ImapHarness) -> None:
+    async def test_nothing_is_changed(self, harness: ImapHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         """The mailbox is opened for reading only, and mails are peeked at."""
+        monkeypatch.setattr(mailbox, "STOP_SECONDS", 60.0)  # a slow machine says goodbye too
         harness.server.inbox.add(b"one")
         await harness.start(FakePipeline())
         await harness.read(b"one")
