@@ -17,6 +17,7 @@ from engine.simulator.platform import PUBLIC
 from engine.simulator.sender import Report, send_all
 from engine.simulator.traffic import FEEDS, Envelope
 from engine.simulator.truth import Submissions
+from tests.e2e.engine import free_port
 
 
 class Measured:
@@ -27,8 +28,8 @@ class Measured:
         self.folder = folder
         self.count_test_ins = count_test_ins
         self.truth = hospital.truth(count_test_ins=count_test_ins)
-        http, self.ports = addresses(hospital)
-        path = write(folder, hospital, self.ports, http, count_test_ins=count_test_ins)
+        self.ports = {feed: free_port() for feed in addresses(hospital)[1]}
+        path = write(folder, hospital, self.ports, free_port(), count_test_ins=count_test_ins)
         self.engine = Engine(load_config(path), clock=lambda: float(hospital.clock.now))
         self._turns = 0
 

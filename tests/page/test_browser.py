@@ -22,6 +22,7 @@ from engine.simulator.hospital import Hospital
 from engine.simulator.listening import addresses, post, write
 from engine.simulator.measured import read
 from engine.simulator.traffic import Envelope
+from tests.e2e.engine import free_port
 
 CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).resolve().parent.parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -55,7 +56,7 @@ class Running:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.hospital = Hospital(3, 40, datetime.now(ZoneInfo("Europe/Paris")).date(), "Europe/Paris", mail=True)
-        http, self.ports = addresses(self.hospital)
+        http, self.ports = free_port(), {feed: free_port() for feed in addresses(self.hospital)[1]}
         self.url = f"http://127.0.0.1:{http}"
         path = write(folder, self.hospital, self.ports, http)
         with (folder / "engine.log").open("wb") as log:
