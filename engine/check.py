@@ -356,7 +356,19 @@ def render(results: Sequence[Result], console: Console) -> None:
     outcomes = [outcome for result in results if result.trace is not None for outcome in result.trace.outcomes]
     for code, advice in check_traces.meanings(outcomes, _remedies()).items():
         console.print(Text(f"{code}: {advice}"))
+    for code, sentence in _meanings(results).items():
+        console.print(Text(f"{code}: {sentence}"))
     flawed = sum(not result.ok and (result.xdm or result.mail) is not None for result in results)
     wrong = sum(not result.ok for result in results) - flawed
     parts = [f"{len(results)} read", *([f"{wrong} not readable"] if wrong else [])]
     console.print(", ".join([*parts, *([f"{flawed} with errors"] if flawed else [])]) + ".")
+
+
+def _meanings(results: Sequence[Result]) -> dict[str, str]:
+    """Code -> what it means and what to do, of the remarks on messages and documents, as they come; those of archives and mails are beside them."""
+    from engine.codes import codes
+
+    said = [flag for result in results if result.xdm is None and result.mail is None for flag in result.problems]
+    said += [flag for result in results for document in result.documents for flag in document.problems]
+    known = {**codes(), **CODES} if said else {}
+    return {flag.code: known[flag.code] for flag in said if flag.code in known}

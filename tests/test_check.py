@@ -339,6 +339,7 @@ def test_render(tmp_path: Path) -> None:
         "Lettre de liaison à la sortie",
         "N1",
         "NIR, qualified",
+        "fhir-array: A JSON array is no FHIR resource: send a Bundle",  # what each code means, below the table
         "4 read, 2 not readable",
     ):
         assert expected in text
