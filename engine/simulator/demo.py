@@ -55,7 +55,7 @@ class Demonstration:
         self.page = Page({})
         self.sent = 0
         self.speed = 0.0
-        self._polled = 0.0
+        self._began = 0.0
         http, self.ports = addresses(hospital)
         http = port or http
         self.url = f"http://127.0.0.1:{http}"
@@ -134,13 +134,13 @@ class Demonstration:
         await asyncio.gather(*(self._feed(name, pause, begin) for name in self.hospital.feeds))
 
     async def poll(self) -> None:
-        """Reads /metrics once, and the speed since the last time."""
+        """Reads /metrics once, and the mean speed since the first time: the last table is read as that of the whole."""
         self._alive()
-        before, self.page = self.page, read(await self._get("/metrics"), self.hospital.establishment)
+        self.page = read(await self._get("/metrics"), self.hospital.establishment)
         now = time.monotonic()
-        if self._polled:
-            self.speed = (self.page.received - before.received) / (now - self._polled)
-        self._polled = now
+        self._began = self._began or now
+        if now > self._began:
+            self.speed = self.page.received / (now - self._began)
 
     def _view(self, width: int) -> RenderableType:
         return demo_view.table(self.page, self.truth, sent=self.sent, speed=self.speed, width=width)
