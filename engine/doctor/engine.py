@@ -14,6 +14,7 @@ CODES: Final = {
     "engine-refuses": "The engine wants a password or a token that is not that of the configuration: restart it.",
     "engine-not-ready": "The engine runs and cannot acknowledge messages: the store cannot be written, or it is starting.",
     "engine-other-version": "The engine that runs is of another version than the one installed: restart it.",
+    "engine-other-feeds": "What answers on the page's port reads feeds that this configuration has not: it was not restarted since a change, or is another engine.",
     "engine-stuck": "The engine shows nothing new: look at its log, then restart it.",
     "engine-late": "Messages wait to be counted, and more come than are counted.",
     "engine-aside": "Messages could not be read and were put aside: `jauge check` on a copy of such a message says why.",
@@ -61,6 +62,11 @@ def _running(found: Findings, site: Site) -> None:
     if versions and versions != [__version__]:
         what = f"version {versions[0]} runs, {__version__} is installed"
         found.warning("engine", "engine-other-version", what, "restart it (systemctl restart jauge)")
+    names = {name for name, _ in running.label("jauge_messages_received_total", "feed")}
+    if names - {feed.name for feed in site.config.feeds}:  # those that it lacks are told one by one
+        what = f"what answers on {site.config.http.host}:{site.config.http.port} reads feeds that this configuration has not"
+        do = "restart it if they were changed; if it is another engine, give this one another http.port"
+        found.warning("engine", "engine-other-feeds", what, do)
     taken = running.value("jauge_snapshot_timestamp_seconds")
     if taken is not None and site.now - taken > _STUCK_SECONDS:
         what = f"what it shows is {int(site.now - taken)} s old"

@@ -111,6 +111,7 @@ def test_a_folder_of_captures(tmp_path: Path) -> None:
         (samples(("jauge_snapshot_timestamp_seconds", {}, 1_000_000)), "engine-stuck"),
         (samples(("jauge_ledger_pending_messages", {}, 50_000)), "engine-late"),
         (samples(("jauge_aside_messages", {}, 3)), "engine-aside"),
+        (samples(("jauge_messages_received_total", {"feed": "lab"}, 3)), "engine-other-feeds"),
         (samples(("jauge_ledger_facts_dropped_total", {}, 1)), "engine-dropped"),
     ],
 )
