@@ -31,6 +31,7 @@ from engine.inventory import Inventory
 from engine.inventory import load as load_inventory
 from engine.ledger.recount import Recount
 from engine.listeners.listener import Listener, PlainCounters, declarations
+from engine.listeners.server import listen_mend
 from engine.metrics import catalogue as catalogues
 from engine.metrics import remedies
 from engine.metrics.exposition import Exposition
@@ -152,7 +153,7 @@ class Engine:
                 str(self.config.file),
                 0,
                 f"http: cannot listen on {place}: {reason}",
-                "choose a free port of this machine",
+                listen_mend(error),
             ) from None
 
     async def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import ssl
 from collections import deque
@@ -247,6 +248,13 @@ def cannot_listen(feed: str, host: str, port: int, error: OSError) -> ConfigErro
     # A name that does not resolve has a negative number.
     number = error.errno or 0
     reason = os.strerror(number).lower() if number > 0 else "no such address"
-    return ConfigError(
-        f"feed {feed}", 0, f"cannot listen on {host}:{port}: {reason}", "choose a free port of this machine"
-    )
+    return ConfigError(f"feed {feed}", 0, f"cannot listen on {host}:{port}: {reason}", listen_mend(error))
+
+
+def listen_mend(error: OSError) -> str:
+    """What to do about an address or a port that cannot be used."""
+    if error.errno == errno.EADDRINUSE:
+        return "choose a free port of this machine, or stop who has this one: ss -ltnp"
+    if error.errno == errno.EACCES:
+        return "a port under 1024 is root's: choose a greater one"
+    return "give an address of this machine (ip address), or 0.0.0.0 for all of them"

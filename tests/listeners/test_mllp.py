@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from engine.errors import ConfigError
 from engine.listeners.listener import PlainCounters
 from engine.listeners.mllp import MllpListener, MllpSettings
+from engine.listeners.server import cannot_listen
 from engine.parsers import hl7
 from engine.parsers.mllp import frame
 from engine.receipt import Receipt
@@ -282,3 +284,16 @@ async def test_port_in_use(server: Server) -> None:
     with pytest.raises(ConfigError, match=f"feed second: cannot listen on 127.0.0.1:{listener.port}: address already"):
         await other.start()
     await other.stop()
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        (errno.EADDRINUSE, "choose a free port"),
+        (errno.EACCES, "a port under 1024 is root's"),
+        (errno.EADDRNOTAVAIL, "give an address of this machine"),
+    ],
+)
+def test_what_to_do_about_an_address(code: int, mend: str) -> None:
+    """A port that is taken, one that is root's, the address of another machine: each has a mend of its own."""
+    assert cannot_listen("his", "192.0.2.9", 575, OSError(code, "")).mend.startswith(mend)
