@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
+from engine.bite import LEAST, MOST, Bite
 from engine.feed import Feed
 from engine.ledger.journal import Entry
 from engine.ledger.ledger import Ledger
@@ -31,14 +32,9 @@ _log = structlog.get_logger()
 
 # How long the writer waits for more messages before it folds: a closed loop of senders comes back within that.
 _PAUSE: Final = 0.002
-# A fold is cut in bites of this many messages, so that a commit never waits long; in larger ones when nothing came for
-# so many pauses, or when a message costs more than so many seconds (a patient with a very long history is folded once
-# per bite, whatever its size).
-_BITE: Final = 10
+# A fold is cut in bites (engine/bite.py), so that a commit never waits long; in larger ones when nothing came for so many pauses.
 _QUIET: Final = 10
 _QUIET_BITE: Final = 64
-_SLOW: Final = 0.001
-_MEAL: Final = 2_000
 # A commit of so few messages says that the flow is calm: it is followed by its share of folding, so that nothing is ever
 # late; in a flood, acknowledging goes first.
 _CALM: Final = 16
@@ -101,7 +97,7 @@ class Pipeline:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._folded_at = 0.0
-        self._bite = _BITE
+        self._bite = Bite()
         self._silence = 0
         self._most = batch
         self._published_at = 0.0
@@ -246,11 +242,11 @@ class Pipeline:
         now = time.monotonic()
         if not pending or self._stopping or now < self._retry_at:
             return
-        limit = self._bite if self._silence < _QUIET else max(self._bite, _QUIET_BITE)
+        limit = self._bite.size if self._silence < _QUIET else max(self._bite.size, _QUIET_BITE)
         if pending >= _BACKLOG:
             limit = max(limit, 2 * came)  # no faster in than out: the senders wait
         elif 0 < came <= _CALM:
-            if pending < _BITE:
+            if pending < LEAST:
                 return
             limit = max(limit, 2 * came)
         elif came and now - self._folded_at < _FRESH:
@@ -266,10 +262,7 @@ class Pipeline:
             _log.error("fold-failed", error=error)
             self._isolate()
         self._folded_at = time.monotonic()
-        if self._folded_at - now > _SLOW * max(done, 1):
-            self._bite = min(_MEAL, self._bite * 2)
-        else:
-            self._bite = max(_BITE, self._bite // 2)
+        self._bite.took(done, self._folded_at - now)
 
     def _recount(self, came: int) -> None:
         """A page of the recount that was asked for, if one was."""
@@ -284,7 +277,7 @@ class Pipeline:
                 self._recounting, self._begin = self._begin(), None
             if self._recounting is None:
                 return
-            if not self._recounting.step(_QUIET_BITE if self._silence >= _QUIET else _BITE):
+            if not self._recounting.step(_QUIET_BITE if self._silence >= _QUIET else LEAST):
                 self._recounting = None
                 _log.info("recounted")
         except (sqlite3.Error, OSError) as error:
@@ -304,7 +297,7 @@ class Pipeline:
     def _isolate(self) -> None:
         """Fold one by one up to the message that cannot be folded, and put it aside: first kept, then taken out."""
         try:
-            for _ in range(_MEAL):
+            for _ in range(MOST):
                 try:
                     if not self._ledger.fold(1):
                         return
