@@ -119,8 +119,7 @@ class Ledger:
 
     def fold(self, limit: int) -> int:
         """Fold at most ``limit`` recorded messages; how many."""
-        with schema.unhurried(self._connection):
-            keys, changes = self.book.fold(limit, int(self._clock()) // _DAY)
+        keys, changes = self.book.fold(limit, int(self._clock()) // _DAY)
         self.journal.folded(keys)
         self._apply(changes)
         return len(keys)

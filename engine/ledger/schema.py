@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -121,19 +119,6 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA wal_autocheckpoint=4000")
     migrate(connection, path)
     return connection
-
-
-@contextmanager
-def unhurried(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that need not be on disk when it ends: the next one that must be takes it along, for the log is written in order.
-
-    A power cut may take it back, and nothing that came after it and was durable. A killed process takes nothing back.
-    """
-    connection.execute("PRAGMA synchronous=NORMAL")
-    try:
-        yield
-    finally:
-        connection.execute("PRAGMA synchronous=FULL")
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> int:
